@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "http/message.h"
+
+namespace ciclo::http {
+
+using Handler = std::function<void(Request&, Reply)>;
+
+// Where a handler runs: plain blocking code on the worker pool, or on the event loop for what is trivial
+// (no lock that is held long, no disk, under about 50 µs). On the loop the body is complete.
+enum class RunOn { kWorker, kLoop };
+
+struct RouteOptions {
+  RunOn run_on = RunOn::kWorker;
+  std::size_t body_bytes_max = 64 << 20;  // more is answered 413
+  // True: the handler starts at once and reads the body as it comes; false: it starts with all of it.
+  bool stream_body = false;
+};
+
+// Paths are literal segments, "{name}" for one segment, "{name:int}" for one of digits, and "{name*}" at
+// the end for all that is left (which may be empty or hold slashes). A literal wins over a parameter.
+// Segments are matched before they are decoded, so an encoded slash stays inside its segment. A route
+// is added before the server starts; matching is safe from many threads.
+class Router {
+ public:
+  Router();
+  ~Router();
+
+  // A route that exists already, or a malformed one, is a bug.
+  void add(std::string_view method, std::string_view path, Handler handler, RouteOptions options = {});
+
+  struct Route {
+    Handler handler;
+    RouteOptions options;
+    std::string path;  // as added; the label of metrics and access log
+  };
+  struct Match {
+    const Route* route = nullptr;  // nullptr: no such path
+    std::vector<std::string> allowed;  // the path exists with these methods only: 405
+    std::vector<std::pair<std::string, std::string>> parameters;  // decoded
+  };
+  // HEAD matches GET.
+  Match match(std::string_view method, std::string_view raw_path) const;
+
+  // "METHOD /path" of all routes, sorted. For the reference documentation and its test.
+  std::vector<std::string> list() const;
+
+  // Answers what no route matches (status 404, 405) and what the server itself refuses before a handler
+  // runs (400, 408, 413, 431, 503) with the shape that the path's protocol uses. The default is
+  // {"error": "…"}.
+  using ErrorShape = std::function<Response(const Request&, int status, std::string_view message)>;
+  void set_error_shape(std::string_view path_prefix, ErrorShape shape);
+  Response error_response(const Request& request, int status, std::string_view message) const;
+
+ private:
+  struct Node;
+  std::unique_ptr<Node> root_;
+  std::vector<std::unique_ptr<Route>> routes_;
+  std::vector<std::pair<std::string, ErrorShape>> shapes_;
+};
+
+}  // namespace ciclo::http
