@@ -9,8 +9,8 @@ namespace ciclo {
 }  // namespace ciclo
 
 // For what can only be a bug, in release builds too. Never for input.
-#define CHECK(condition)                                        \
-  do {                                                          \
-    if (!(condition)) [[unlikely]]                              \
-      ::ciclo::check_failed(#condition, __FILE__, __LINE__);    \
+#define CHECK(condition)                                     \
+  do {                                                       \
+    if (!(condition)) [[unlikely]]                           \
+      ::ciclo::check_failed(#condition, __FILE__, __LINE__); \
   } while (false)

@@ -66,7 +66,8 @@ bool equal_constant_time(std::string_view a, std::string_view b) {
   const std::string y = hash_bytes(b);
   unsigned difference = 0;
   for (std::size_t i = 0; i < x.size(); ++i) {
-    difference |= static_cast<unsigned>(static_cast<unsigned char>(x[i]) ^ static_cast<unsigned char>(y[i]));
+    difference |=
+        static_cast<unsigned>(static_cast<unsigned char>(x[i]) ^ static_cast<unsigned char>(y[i]));
   }
   return difference == 0;
 }

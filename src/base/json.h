@@ -199,7 +199,7 @@ class Writer {
   Writer& null();
   Writer& boolean(bool value);
   Writer& integer(std::int64_t value);
-  Writer& number(double value);  // shortest text that reads back as the same double
+  Writer& number(double value);            // shortest text that reads back as the same double
   Writer& string(std::string_view value);  // bytes that are not UTF-8 become U+FFFD
   Writer& value(const Value& value);
   Writer& raw(std::string_view json);  // a complete value, taken as it is

@@ -166,8 +166,9 @@ struct IsOptional<std::optional<T>> : std::true_type {};
 template <class Node>
 void refuse(const Node& node, const std::string& path, Problems& problems,
             std::string_view expected) {
-  problems.add(path, mark_of(node),
-               "expected " + std::string(expected) + ", got " + std::string(kind_name(node.kind())));
+  problems.add(
+      path, mark_of(node),
+      "expected " + std::string(expected) + ", got " + std::string(kind_name(node.kind())));
 }
 
 template <class Node, class T>

@@ -113,7 +113,8 @@ TEST(JsonFields, unknown_fields_are_refused_where_asked) {
 }
 
 TEST(JsonFields, integers_are_range_checked) {
-  EXPECT_EQ(json::read<Small>(R"({"n":3000000000})").error().message, "n: 3000000000 is out of range");
+  EXPECT_EQ(json::read<Small>(R"({"n":3000000000})").error().message,
+            "n: 3000000000 is out of range");
   EXPECT_FALSE(json::read<Small>(R"({"n":1.5})").ok());
 }
 

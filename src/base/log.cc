@@ -47,8 +47,8 @@ void write(Level level, std::string_view message, Fields fields) {
   if (!enabled(level)) return;
   const std::string time = format_utc(SystemClock().now_ms());
   const std::string_view name = kNames[static_cast<std::size_t>(level)];
-  std::string line = g_json ? json_line(time, name, message, fields)
-                            : text_line(time, name, message, fields);
+  std::string line =
+      g_json ? json_line(time, name, message, fields) : text_line(time, name, message, fields);
   line.push_back('\n');
   // One call a line: lines of several threads do not mix. A failure has nowhere to be reported.
   [[maybe_unused]] const auto ignored = ::write(STDERR_FILENO, line.data(), line.size());

@@ -128,17 +128,17 @@ class [[nodiscard]] Result<void> {
 
 // TRY(auto run, store.get(id));  declares `run`, or returns the error from the enclosing function.
 // TRY(store.remove(id));         for a Result<void>.
-#define TRY(...)                                                                           \
-  CICLO_TRY_PICK(__VA_ARGS__, CICLO_TRY_DECLARE, CICLO_TRY_DECLARE, CICLO_TRY_DECLARE,     \
-                 CICLO_TRY_DECLARE, CICLO_TRY_DO, )                                        \
+#define TRY(...)                                                                       \
+  CICLO_TRY_PICK(__VA_ARGS__, CICLO_TRY_DECLARE, CICLO_TRY_DECLARE, CICLO_TRY_DECLARE, \
+                 CICLO_TRY_DECLARE, CICLO_TRY_DO, )                                    \
   (__VA_ARGS__)
 #define CICLO_TRY_PICK(a, b, c, d, e, chosen, ...) chosen
 #define CICLO_TRY_JOIN_(a, b) a##b
 #define CICLO_TRY_JOIN(a, b) CICLO_TRY_JOIN_(a, b)
-#define CICLO_TRY_DO(expression)                           \
-  do {                                                     \
-    auto ciclo_result = (expression);                      \
-    if (!ciclo_result.ok()) return ciclo_result.error();   \
+#define CICLO_TRY_DO(expression)                         \
+  do {                                                   \
+    auto ciclo_result = (expression);                    \
+    if (!ciclo_result.ok()) return ciclo_result.error(); \
   } while (false)
 #define CICLO_TRY_DECLARE(declaration, ...) \
   CICLO_TRY_DECLARE_AS(CICLO_TRY_JOIN(ciclo_result_, __COUNTER__), declaration, __VA_ARGS__)
