@@ -10,6 +10,8 @@
 
 set(CICLO_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast
     -Wcast-qual -Wformat=2 -Wimplicit-fallthrough)
+# A designated initializer leaves the other members at their defaults, which is what is meant.
+list(APPEND CICLO_WARNINGS -Wno-missing-field-initializers)
 # g++ 12 reports false positives of these two inside the C++ library when it optimises.
 list(APPEND CICLO_WARNINGS -Wno-maybe-uninitialized -Wno-restrict)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
