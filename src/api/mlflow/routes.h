@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "blob/store.h"
+#include "http/router.h"
+#include "registry/registry.h"
+#include "tracking/artifacts.h"
+#include "tracking/logged_models.h"
+#include "tracking/tracking.h"
+
+// MLflow's REST protocol (3.17) over tracking and registry: /api/2.0/mlflow/…, the same under /ajax-api,
+// the artifact proxy /api/2.0/mlflow-artifacts/…, /get-artifact, /version and
+// /api/3.0/mlflow/server-info. What the unmodified `mlflow` client needs for experiments, runs, models.
+
+namespace ciclo::api::mlflow {
+
+// Borrowed; all must outlive the router's server.
+struct Services {
+  tracking::Tracking& tracking;
+  tracking::LoggedModels& logged_models;
+  tracking::Artifacts& artifacts;
+  registry::Registry& registry;
+  blob::Store& blobs;
+};
+
+void add_routes(http::Router& router, const Services& services);
+
+}  // namespace ciclo::api::mlflow
