@@ -85,11 +85,14 @@ class Reader {
   }
 };
 
-// A transaction that may write. What it wrote is visible to its own queries.
+// A transaction that may write. What it wrote is visible to its own queries. A statement that fails
+// dooms the transaction on both engines: later statements fail, and it is rolled back even when the body
+// returns success. Where a duplicate is expected, write ON CONFLICT, or ask first.
 class Txn : public Reader {
  public:
   // The number of rows changed. A violated uniqueness is already_exists, a violated reference
-  // failed_precondition.
+  // failed_precondition, a violated NOT NULL or CHECK and a text with a NUL character invalid_argument.
+  // NaN is stored as NULL.
   virtual Result<std::int64_t> execute(std::string_view statement, const Params& params = {}) = 0;
   // One statement for many parameter lists, as fast as the engine can: a prepared statement on SQLite,
   // a pipeline on PostgreSQL. The number of rows changed in all.
@@ -105,17 +108,28 @@ struct Migration {
   std::string_view sql;  // statements separated by semicolons; see sql/dialect.h for what is replaced
 };
 
+// What a database has done since it was opened, and what waits now. For metrics.
+struct Stats {
+  std::uint64_t transactions = 0;  // ended, well or not
+  std::uint64_t commits = 0;       // of the engine; fewer than transactions when they share one
+  std::uint64_t retries = 0;       // after a conflict or a lost connection
+  std::size_t waiting = 0;         // transactions in the queue
+  std::size_t connections = 0;
+};
+
 // Safe to share between threads.
 class Database {
  public:
   virtual ~Database() = default;
   virtual Engine engine() const = 0;
+  virtual Stats stats() const = 0;
 
   // Runs the body in a transaction and commits when it returns success; rolls back otherwise. When the
   // call returns success, the changes are durable. A conflict with another transaction is retried, so
   // the body must have no other effect and may run several times; after some retries: conflict.
   // On SQLite all transactions run one after the other on one writer thread; those that wait are
   // committed together (group commit), each under its own savepoint.
+  // A body that starts another transaction of the same database is a bug and ends the process.
   virtual Result<void> transaction(const std::function<Result<void>(Txn&)>& body) = 0;
 
   // Runs the body on a consistent snapshot, beside writers. Nested calls take another connection.
@@ -150,5 +164,8 @@ Result<void> migrate(Database& database, std::span<const Migration> migrations);
 // Opens what the URL names: "sqlite:PATH" or "postgresql://user:password@host:port/name".
 // invalid_argument for another scheme. Messages never hold the password.
 Result<std::unique_ptr<Database>> open(std::string_view url);
+
+// The URL with its password, when there is one, replaced by ***: for logs and messages.
+std::string redact_url(std::string_view url);
 
 }  // namespace ciclo::sql
