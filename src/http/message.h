@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -76,13 +77,15 @@ struct Response {
 
 // A body sent piece by piece, chunked, with back-pressure: write blocks while the client is slow and
 // fails with unavailable once it has gone. Used by one thread at a time; destroyed without finish, the
-// connection is cut, so that the client sees the failure.
+// connection is cut, so that the client sees the failure. On an event loop write does not wait: it fails
+// with resource_exhausted instead.
 class Stream {
  public:
   virtual ~Stream() = default;
   virtual Result<void> write(std::string_view bytes) = 0;
   virtual Result<void> finish() = 0;
-  // True once the client has gone. For senders that wait between events.
+  // True once the client has gone or closed its side and, for a stream of server-sent events, once the
+  // server drains. For senders that wait between events.
   virtual bool closed() const = 0;
 };
 
@@ -100,7 +103,7 @@ class Reply {
   // Sends status and headers and opens the body. Content-Length in the headers fixes the size.
   std::unique_ptr<Stream> stream(int status, Headers headers);
   // A file's bytes from `offset`, `length` of them, without passing through user space where possible.
-  // Reads the file lazily: it must stay.
+  // The file is opened at once and may be removed after.
   void send_file(int status, Headers headers, const std::string& path, std::uint64_t offset,
                  std::uint64_t length);
 
@@ -116,6 +119,8 @@ class Reply::Sink {
   virtual std::unique_ptr<Stream> stream(int status, Headers headers) = 0;
   virtual void send_file(int status, Headers headers, const std::string& path, std::uint64_t offset,
                          std::uint64_t length) = 0;
+  // The reply was dropped without an answer, because its handler threw or forgot it.
+  virtual void drop();
 };
 
 // One server-sent event (WHATWG HTML, "event-stream"): "event: kind\nid: 7\ndata: …\n\n".
@@ -125,6 +130,9 @@ std::string event_text(std::string_view kind, std::string_view id, std::string_v
 enum class Plus { kKeep, kSpace };
 std::optional<std::string> percent_decode(std::string_view text, Plus plus);
 std::string percent_encode(std::string_view text);
+
+// "a=1&b=x+y" decoded, in order for equal names; nullopt where percent_decode says so.
+std::optional<std::multimap<std::string, std::string, std::less<>>> parse_query(std::string_view text);
 
 // The reason phrase of a status: "Not Found".
 std::string_view reason(int status);

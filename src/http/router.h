@@ -28,13 +28,14 @@ struct RouteOptions {
 // Paths are literal segments, "{name}" for one segment, "{name:int}" for one of digits, and "{name*}" at
 // the end for all that is left (which may be empty or hold slashes). A literal wins over a parameter.
 // Segments are matched before they are decoded, so an encoded slash stays inside its segment. A route
-// is added before the server starts; matching is safe from many threads.
+// is added before the server starts; matching is safe from many threads. "/a/{rest*}" matches "/a" and
+// "/a/" too, with an empty rest; elsewhere a trailing slash makes another path.
 class Router {
  public:
   Router();
   ~Router();
 
-  // A route that exists already, or a malformed one, is a bug.
+  // A route that exists already, or a malformed one, is a bug. So is a streamed body on the loop.
   void add(std::string_view method, std::string_view path, Handler handler, RouteOptions options = {});
 
   struct Route {
@@ -44,7 +45,7 @@ class Router {
   };
   struct Match {
     const Route* route = nullptr;  // nullptr: no such path
-    std::vector<std::string> allowed;  // the path exists with these methods only: 405
+    std::vector<std::string> allowed;  // the path exists with these methods only, sorted: 405
     std::vector<std::pair<std::string, std::string>> parameters;  // decoded
   };
   // HEAD matches GET.
@@ -64,6 +65,7 @@ class Router {
   struct Node;
   std::unique_ptr<Node> root_;
   std::vector<std::unique_ptr<Route>> routes_;
+  std::vector<std::string> labels_;  // "METHOD /path", in the order of add
   std::vector<std::pair<std::string, ErrorShape>> shapes_;
 };
 
