@@ -122,7 +122,7 @@ Error Config::unknown_key(std::string_view name) const {
   std::vector<std::string> names;
   for (const auto& setting : settings_) names.push_back(setting.key.name);
   const std::string_view near = nearest(name, names);
-  return invalid_argument("unknown key " + ciclo::quoted(name) +
+  return invalid_argument("unknown key " + quoted(name) +
                           (near.empty() ? "" : "; did you mean " + std::string(near) + "?"));
 }
 

@@ -204,7 +204,7 @@ class Builder final : public YAML::EventHandler {
     if (!problem_) problem_ = Problem{mark, std::move(message)};
   }
   void refuse_tag(Mark mark, const std::string& tag) {
-    fail(mark, "unknown tag " + ciclo::quoted(tag) + "; write the value without a tag");
+    fail(mark, "unknown tag " + quoted(tag) + "; write the value without a tag");
   }
   void refuse_depth(Mark mark) {
     fail(mark, "nested deeper than " + std::to_string(limits_.depth_max) + " levels");
@@ -218,7 +218,7 @@ class Builder final : public YAML::EventHandler {
     Open& parent = open_.back();
     const auto [first, is_new] = parent.keys.emplace(key, mark);
     if (!is_new) {
-      return fail(mark, "key " + ciclo::quoted(key) + " is given twice, first on line " +
+      return fail(mark, "key " + quoted(key) + " is given twice, first on line " +
                             std::to_string(first->second.line));
     }
     parent.key = key;
