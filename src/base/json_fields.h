@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "base/id.h"
 #include "base/json.h"
+#include "base/text.h"
 
 // Structs in and out of JSON. A struct lists its fields once:
 //
@@ -26,6 +31,8 @@
 //   };
 //
 //   TRY(auto metric, json::read<Metric>(text));      std::string text = json::write(metric);
+//
+// An enum is written as its name when its namespace declares `enum_names` (see NamedEnum below).
 //
 // Errors name the path and what was found: `metrics[3].key: expected a string, got an integer`, and
 // line and column where the source knows them (YAML). Include this from .cc files.
@@ -171,6 +178,28 @@ void refuse(const Node& node, const std::string& path, Problems& problems,
       "expected " + std::string(expected) + ", got " + std::string(kind_name(node.kind())));
 }
 
+// An enum whose namespace has `std::span<const std::string_view> enum_names(E)`, the names of its values
+// from 0 on: a string in JSON.
+template <class T>
+concept NamedEnum = std::is_enum_v<T> && requires(T value) {
+  { enum_names(value) } -> std::convertible_to<std::span<const std::string_view>>;
+};
+
+template <class Node, class T>
+void read_enum(const Node& node, const std::string& path, Problems& problems, T& out) {
+  if (!node.is_string()) return refuse(node, path, problems, "a string");
+  const std::span<const std::string_view> names = enum_names(out);
+  std::string known;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (names[i] == node.string()) {
+      out = static_cast<T>(i);
+      return;
+    }
+    known += (i == 0 ? "" : ", ") + std::string(names[i]);
+  }
+  problems.add(path, mark_of(node), "expected one of " + known + ", got " + quoted(node.string()));
+}
+
 template <class Node, class T>
 void read_into(const Node& node, const std::string& path, Problems& problems, T& out) {
   if (problems.first) return;
@@ -179,6 +208,8 @@ void read_into(const Node& node, const std::string& path, Problems& problems, T&
   } else if constexpr (std::is_same_v<T, bool>) {
     if (!node.is_bool()) return refuse(node, path, problems, "a boolean");
     out = node.boolean();
+  } else if constexpr (NamedEnum<T>) {
+    read_enum(node, path, problems, out);
   } else if constexpr (std::is_integral_v<T>) {
     if (!node.is_int()) return refuse(node, path, problems, "an integer");
     const std::int64_t value = node.integer();
@@ -254,6 +285,8 @@ void write_out(Writer& writer, const T& in) {
     writer.value(in);
   } else if constexpr (std::is_same_v<T, bool>) {
     writer.boolean(in);
+  } else if constexpr (NamedEnum<T>) {
+    writer.string(enum_names(in)[static_cast<std::size_t>(in)]);
   } else if constexpr (std::is_integral_v<T>) {
     writer.integer(static_cast<std::int64_t>(in));
   } else if constexpr (std::is_floating_point_v<T>) {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,8 @@ enum class ColumnType { kBoolean, kInteger, kNumber, kText, kTimestamp };
 // "boolean", "integer", "number", "text", "timestamp".
 std::string_view type_name(ColumnType type);
 Result<ColumnType> parse_type(std::string_view name);
+// Names by value from 0, for JSON (base/json_fields.h).
+std::span<const std::string_view> enum_names(ColumnType);
 
 struct Column {
   std::string name;
