@@ -28,8 +28,9 @@ std::optional<double> parse_double(std::string_view text);
 
 // A quoted text for messages, shortened to 80 characters: "abc…".
 std::string quoted(std::string_view text);
-// Else a call with a string would mean std::quoted, wherever <iomanip> is included.
+// Without these, a call with a string would mean std::quoted wherever <iomanip> is included.
 inline std::string quoted(const std::string& text) { return quoted(std::string_view(text)); }
+inline std::string quoted(const char* text) { return quoted(std::string_view(text)); }
 
 // The candidate nearest to `word` by edit distance, for "did you mean …"; empty when none is near.
 std::string_view nearest(std::string_view word, const std::vector<std::string>& candidates);
