@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "events/log.h"
+#include "pipeline/runner.h"
+#include "pipeline/scheduler.h"
+#include "pipeline/store.h"
+#include "pipeline/types.h"
+#include "sql/database.h"
+
+// Drives pipeline runs: feeds the scheduler (pipeline/scheduler.h) with what happened, records what it
+// decides, and only then acts. All state that matters is in the database; a new engine on the same
+// database continues where a dead one stopped: completed steps stay, executions under way are put back.
+// At most one engine works on a database: a newer one takes over, and the older can record nothing more.
+
+namespace ciclo::pipeline {
+
+struct EngineOptions {
+  int parallel_max = 4;  // executions at a time, over all runs
+};
+
+class Engine final : public RunnerSink {
+ public:
+  // All must outlive the engine.
+  Engine(sql::Database& database, events::Log& events, Clock& clock, Random& random, IdSource& ids,
+         EngineOptions options);
+  ~Engine() override;
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // Takes the database over from an earlier engine and puts back what that had under way. Before all else.
+  Result<void> open(Runner& runner);
+
+  // One turn: everything that can be done now. Returns the time (Clock::now_ms) of the next turn that
+  // time alone makes necessary; nullopt: none. The first error is unavailable when the database failed
+  // (the turn is repeated later and loses nothing), failed_precondition when a newer engine took over.
+  Result<std::optional<std::int64_t>> turn();
+
+  // Turns on an own thread until `stop_thread` or destruction. What runs then is put back by the next engine.
+  void start_thread();
+  void stop_thread();
+
+  // Runs were submitted, retried or asked to be cancelled. Safe to call from any thread.
+  void wake();
+
+  // Of executions that run now. Safe to call from any thread.
+  std::optional<Progress> progress(const ExecutionId& execution) const;
+
+  // RunnerSink
+  void resolved(PipelineRunId run, std::size_t step, Result<Resolution> resolution) override;
+  void ended(ExecutionResult result) override;
+  void progressed(const ExecutionId& execution, Progress progress) override;
+
+ private:
+  struct Work;
+  std::unique_ptr<Work> work_;
+};
+
+}  // namespace ciclo::pipeline
