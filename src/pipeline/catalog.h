@@ -53,6 +53,13 @@ struct FingerprintPart {
   std::string hash;
 };
 
+// The artifact on an input port, by name.
+struct ResolvedInput {
+  std::string port;
+  std::string artifact_id;
+  std::string hash;
+};
+
 // The artifact on an input port, with the directory where its files can be read (process steps and
 // service steps alike; read-only).
 struct InputArtifact {
@@ -110,10 +117,11 @@ class StepCatalog {
   // Names of all kinds, for messages.
   virtual std::vector<std::string> kinds() const = 0;
 
-  // What besides kind, parameters and inputs decides the result of the step. Called outside of any
-  // transaction, on a worker thread; may hash files.
-  virtual Result<std::vector<FingerprintPart>> fingerprint(const Context& context,
-                                                           const StepSpec& step) = 0;
+  // What besides kind, parameters and inputs decides the result of the step; the inputs, which are known
+  // by now, may decide what that is (a gate compares with the champion, unless its input is the
+  // champion). Called outside of any transaction, on a worker thread; may hash files.
+  virtual Result<std::vector<FingerprintPart>> fingerprint(
+      const Context& context, const StepSpec& step, const std::vector<ResolvedInput>& inputs) = 0;
 
   // Before each start of a process step, on the thread of the execution.
   virtual Result<StepCommand> command(const Context& context, const StepRun& run) = 0;
