@@ -39,7 +39,8 @@ struct CsvDialect {
   bool header = true;
   std::vector<std::string> names;  // one a column, unique
   std::vector<std::string> null_texts = {"", "NA", "N/A", "NaN", "nan", "null", "NULL"};
-  std::string timestamp_format;  // strptime's; empty: found out
+  std::string timestamp_format;           // strptime's; empty: found out
+  std::vector<std::string> text_columns;  // are text whatever their values look like
   // Look at all rows to find the types; otherwise at the first 20,480.
   bool types_from_all_rows = true;
 };
