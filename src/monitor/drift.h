@@ -47,8 +47,9 @@ double population_stability_index_by_chance(std::size_t buckets, double referenc
 // --- Two-sample Kolmogorov-Smirnov against a reference of which only quantiles are known.
 // At a reference quantile v of level l, the reference law has F(v-) <= l <= F(v). The distance at v is by
 // how much l lies outside of [A(v-), A(v)], A being the sample's distribution function; the statistic is
-// the largest of these. With every reference value as a knot this is the exact two-sample D without
-// ties; with fewer knots, or ties, it is a lower bound, so the test errs on the side of silence. The
+// the largest of these. With both levels of every reference value as knots this is the exact two-sample D
+// where no values tie; with fewer knots, or ties, it is a lower bound, so the test errs on the side of
+// silence. The
 // p-value is kolmogorov_upper_tail(D sqrt(n m / (n + m))) (Smirnov 1939; scipy.stats.kstwobign).
 struct QuantileKnot {
   double level = 0;  // [0, 1], ascending
@@ -69,9 +70,14 @@ struct ChiSquareResult {
 ChiSquareResult chi_square_homogeneity(std::span<const double> reference,
                                        std::span<const double> actual);
 
-// --- Two proportions, pooled z test, two-sided (statsmodels proportions_ztest). For null shares and the
-// share of rows in new categories. p 1 when both shares are 0 or both are 1.
+// --- Two proportions, pooled z test, two-sided (statsmodels proportions_ztest). For shares of nulls.
+// p 1 when both shares are 0 or both are 1, or a side is empty.
 TestResult two_proportions(double hits_a, double rows_a, double hits_b, double rows_b);
+
+// --- Something that none of the reference rows showed stands in `hits` of `rows`: Fisher's exact test,
+// one-sided, C(rows, hits) / C(rows + reference_rows, hits). For rows in new categories, where the
+// normal approximation would call a single odd row certain.
+double unseen_in_reference(double hits, double rows, double reference_rows);
 
 // --- Benjamini, Hochberg 1995: adjusted p-values (scipy.stats.false_discovery_control), in the order
 // given. Rejecting those <= α keeps the expected share of false alarms among alarms below α.

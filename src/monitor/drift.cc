@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "monitor/drift.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <unordered_map>
+
+#include "base/check.h"
+
+namespace ciclo::monitor {
+namespace {
+
+constexpr double kExpectedMin = 5;  // below it, chi-square's limit law is not to be trusted
+
+double total(std::span<const double> counts) {
+  return std::accumulate(counts.begin(), counts.end(), 0.0);
+}
+
+// The counts of both sides, with the rare buckets pooled until each bucket is expected to hold at least
+// kExpectedMin on the smaller side.
+struct Pooled {
+  std::vector<double> reference;
+  std::vector<double> actual;
+};
+
+Pooled pool_rare(std::span<const double> reference, std::span<const double> actual) {
+  const double n = total(reference);
+  const double m = total(actual);
+  const double smaller_share = std::min(n, m) / std::max(n + m, 1.0);
+  std::vector<std::size_t> order(reference.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return reference[a] + actual[a] < reference[b] + actual[b];
+  });
+  Pooled out;
+  double pool_reference = 0;
+  double pool_actual = 0;
+  const auto expected = [&](double r, double a) { return (r + a) * smaller_share; };
+  for (const std::size_t i : order) {
+    const double r = reference[i];
+    const double a = actual[i];
+    if (r + a == 0) continue;
+    const bool pool_open =
+        pool_reference + pool_actual > 0 && expected(pool_reference, pool_actual) < kExpectedMin;
+    if (pool_open || expected(r, a) < kExpectedMin) {
+      pool_reference += r;
+      pool_actual += a;
+    } else {
+      out.reference.push_back(r);
+      out.actual.push_back(a);
+    }
+  }
+  if (pool_reference + pool_actual > 0) {
+    out.reference.push_back(pool_reference);
+    out.actual.push_back(pool_actual);
+  }
+  return out;
+}
+
+// A boundary between buckets: values below it (or equal to it, when inclusive) lie left.
+struct Cut {
+  double value = 0;
+  bool inclusive = true;
+  double level = 0;  // the share of reference values to its left
+};
+
+// Cuts at the reference's deciles. A value that spans several levels (a mass point, such as the zero of
+// rainfall) gets a bucket of its own.
+std::vector<Cut> decile_cuts(std::span<const QuantileKnot> knots) {
+  std::vector<Cut> cuts;
+  for (int decile = 1; decile <= 9; ++decile) {
+    const double level = decile / 10.0;
+    const auto at = std::find_if(knots.begin(), knots.end(), [&](const QuantileKnot& knot) {
+      return knot.level >= level - 1e-9;
+    });
+    if (at == knots.end()) break;
+    if (!cuts.empty() && cuts.back().value == at->value) continue;
+    const auto same = std::equal_range(
+        knots.begin(), knots.end(), *at,
+        [](const QuantileKnot& a, const QuantileKnot& b) { return a.value < b.value; });
+    const double low = same.first->level;
+    const double high = (same.second - 1)->level;
+    if (high > low) cuts.push_back({at->value, false, low});
+    cuts.push_back({at->value, true, high});
+  }
+  return cuts;
+}
+
+struct Buckets {
+  std::vector<double> reference;
+  std::vector<double> actual;
+};
+
+Buckets bucket_numbers(std::span<const QuantileKnot> knots, double reference_rows,
+                       std::span<const double> sorted) {
+  Buckets out;
+  double level = 0;
+  std::size_t taken = 0;
+  const auto close_bucket = [&](double level_end, std::size_t end) {
+    out.reference.push_back((level_end - level) * reference_rows);
+    out.actual.push_back(static_cast<double>(end - taken));
+    level = level_end;
+    taken = end;
+  };
+  for (const Cut& cut : decile_cuts(knots)) {
+    const auto end = cut.inclusive ? std::upper_bound(sorted.begin(), sorted.end(), cut.value)
+                                   : std::lower_bound(sorted.begin(), sorted.end(), cut.value);
+    close_bucket(cut.level, static_cast<std::size_t>(end - sorted.begin()));
+  }
+  close_bucket(1, sorted.size());
+  return out;
+}
+
+// One bucket for each listed category, the last for all others.
+Buckets bucket_categories(const ColumnReference& reference, const ColumnSample& sample) {
+  std::unordered_map<std::string_view, std::size_t> index;
+  Buckets out;
+  for (const auto& [value, count] : reference.categories) {
+    index.emplace(value, out.reference.size());
+    out.reference.push_back(count);
+  }
+  out.reference.push_back(reference.other);
+  out.actual.resize(out.reference.size());
+  for (const auto& [value, count] : sample.categories) {
+    const auto found = index.find(value);
+    out.actual[found == index.end() ? out.actual.size() - 1 : found->second] += count;
+  }
+  return out;
+}
+
+void measure_psi(ColumnDrift& drift, std::span<const double> reference,
+                 std::span<const double> actual) {
+  drift.psi = population_stability_index(reference, actual);
+  drift.psi_corrected =
+      std::max(0.0, drift.psi - population_stability_index_by_chance(
+                                    reference.size(), total(reference), total(actual)));
+}
+
+}  // namespace
+
+double population_stability_index(std::span<const double> reference,
+                                  std::span<const double> actual) {
+  CHECK(reference.size() == actual.size());
+  const double n = total(reference);
+  const double m = total(actual);
+  if (n <= 0 || m <= 0) return 0;
+  const double k = static_cast<double>(reference.size());
+  double psi = 0;
+  for (std::size_t i = 0; i < reference.size(); ++i) {
+    const double r = (reference[i] + 0.5) / (n + k / 2);
+    const double a = (actual[i] + 0.5) / (m + k / 2);
+    psi += (a - r) * std::log(a / r);
+  }
+  return psi;
+}
+
+double population_stability_index_by_chance(std::size_t buckets, double reference_rows,
+                                            double actual_rows) {
+  if (buckets < 2 || reference_rows <= 0 || actual_rows <= 0) return 0;
+  return static_cast<double>(buckets - 1) * (1 / reference_rows + 1 / actual_rows);
+}
+
+TestResult kolmogorov_smirnov(std::span<const QuantileKnot> reference, double reference_rows,
+                              std::span<const double> sorted) {
+  if (sorted.empty() || reference.empty() || reference_rows <= 0) return {};
+  const double m = static_cast<double>(sorted.size());
+  TestResult out;
+  for (const QuantileKnot& knot : reference) {
+    const auto [low, high] = std::equal_range(sorted.begin(), sorted.end(), knot.value);
+    const double below = static_cast<double>(low - sorted.begin()) / m;
+    const double up_to = static_cast<double>(high - sorted.begin()) / m;
+    out.statistic = std::max({out.statistic, below - knot.level, knot.level - up_to});
+  }
+  out.p_value =
+      kolmogorov_upper_tail(out.statistic * std::sqrt(reference_rows * m / (reference_rows + m)));
+  return out;
+}
+
+ChiSquareResult chi_square_homogeneity(std::span<const double> reference,
+                                       std::span<const double> actual) {
+  CHECK(reference.size() == actual.size());
+  const Pooled pooled = pool_rare(reference, actual);
+  if (pooled.reference.size() < 2) return {};
+  const double n = total(pooled.reference);
+  const double m = total(pooled.actual);
+  if (n <= 0 || m <= 0) return {};
+  ChiSquareResult out;
+  for (std::size_t i = 0; i < pooled.reference.size(); ++i) {
+    const double both = pooled.reference[i] + pooled.actual[i];
+    const double expected_reference = both * n / (n + m);
+    const double expected_actual = both * m / (n + m);
+    const double off = pooled.reference[i] - expected_reference;
+    out.statistic += off * off * (1 / expected_reference + 1 / expected_actual);
+  }
+  out.degrees = static_cast<double>(pooled.reference.size() - 1);
+  out.p_value = chi_square_upper_tail(out.statistic, out.degrees);
+  return out;
+}
+
+TestResult two_proportions(double hits_a, double rows_a, double hits_b, double rows_b) {
+  if (rows_a <= 0 || rows_b <= 0) return {};
+  const double pooled = (hits_a + hits_b) / (rows_a + rows_b);
+  const double variance = pooled * (1 - pooled) * (1 / rows_a + 1 / rows_b);
+  if (!(variance > 0)) return {};
+  const double z = (hits_a / rows_a - hits_b / rows_b) / std::sqrt(variance);
+  return {.statistic = z, .p_value = 2 * normal_upper_tail(std::abs(z))};
+}
+
+double unseen_in_reference(double hits, double rows, double reference_rows) {
+  double p = 1;
+  for (double i = 0; i < hits && p > 0; ++i) p *= (rows - i) / (rows + reference_rows - i);
+  return p;
+}
+
+std::vector<double> benjamini_hochberg(std::span<const double> p_values) {
+  const std::size_t count = p_values.size();
+  std::vector<std::size_t> order(count);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return p_values[a] > p_values[b]; });
+  std::vector<double> adjusted(count);
+  double least = 1;
+  for (std::size_t i = 0; i < count; ++i) {
+    const double rank = static_cast<double>(count - i);
+    least = std::min(least, p_values[order[i]] * static_cast<double>(count) / rank);
+    adjusted[order[i]] = least;
+  }
+  return adjusted;
+}
+
+ColumnDrift measure_drift(const ColumnReference& reference, ColumnSample& sample) {
+  ColumnDrift out;
+  out.column = reference.name;
+  const double reference_rows = reference.rows - reference.nulls;
+  if (reference.is_categorical) {
+    out.test = "chi_square";
+    const Buckets buckets = bucket_categories(reference, sample);
+    out.rows = total(buckets.actual);
+    const auto chi_square = chi_square_homogeneity(buckets.reference, buckets.actual);
+    out.statistic = chi_square.statistic;
+    out.p_value = chi_square.p_value;
+    const Pooled pooled = pool_rare(buckets.reference, buckets.actual);
+    measure_psi(out, pooled.reference, pooled.actual);
+    if (reference.other == 0 && out.rows > 0) {
+      const double unseen = buckets.actual.back();
+      out.new_category_share = unseen / out.rows;
+      out.new_category_p_value = unseen_in_reference(unseen, out.rows, reference_rows);
+    }
+  } else {
+    out.test = "ks";
+    std::sort(sample.numbers.begin(), sample.numbers.end());
+    out.rows = static_cast<double>(sample.numbers.size());
+    const auto ks = kolmogorov_smirnov(reference.quantiles, reference_rows, sample.numbers);
+    out.statistic = ks.statistic;
+    out.p_value = ks.p_value;
+    if (!reference.quantiles.empty()) {
+      const Buckets buckets = bucket_numbers(reference.quantiles, reference_rows, sample.numbers);
+      measure_psi(out, buckets.reference, buckets.actual);
+    }
+  }
+  const double rows = out.rows + sample.nulls;
+  out.null_share = rows > 0 ? sample.nulls / rows : 0;
+  out.null_share_reference = reference.rows > 0 ? reference.nulls / reference.rows : 0;
+  out.null_p_value = two_proportions(reference.nulls, reference.rows, sample.nulls, rows).p_value;
+  return out;
+}
+
+void judge_drift(std::vector<ColumnDrift>& columns, const DriftLimits& limits) {
+  std::vector<double> p_values;
+  for (const auto& column : columns) {
+    p_values.insert(p_values.end(),
+                    {column.p_value, column.null_p_value, column.new_category_p_value});
+  }
+  const std::vector<double> q_values = benjamini_hochberg(p_values);
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    ColumnDrift& column = columns[i];
+    column.q_value = q_values[3 * i];
+    column.null_q_value = q_values[3 * i + 1];
+    column.new_category_q_value = q_values[3 * i + 2];
+    column.reasons.clear();
+    if (column.q_value <= limits.alpha && column.psi_corrected >= limits.psi) {
+      column.reasons.emplace_back("distribution");
+    }
+    if (column.null_q_value <= limits.alpha &&
+        std::abs(column.null_share - column.null_share_reference) >= limits.null_share) {
+      column.reasons.emplace_back("nulls");
+    }
+    if (column.new_category_q_value <= limits.alpha &&
+        column.new_category_share >= limits.new_category_share) {
+      column.reasons.emplace_back("new_categories");
+    }
+    column.is_drifted = !column.reasons.empty();
+  }
+}
+
+}  // namespace ciclo::monitor

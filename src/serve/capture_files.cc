@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serve/capture_files.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <optional>
+#include <system_error>
+
+#include "base/file.h"
+#include "base/text.h"
+
+namespace ciclo::serve {
+
+namespace fs = std::filesystem;
+
+class AppendFile {
+ public:
+  static Result<std::unique_ptr<AppendFile>> create(fs::path path) {
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0640);
+    if (fd < 0) return file_error("create", path, errno);
+    return std::unique_ptr<AppendFile>(new AppendFile(std::move(path), fd));
+  }
+  ~AppendFile() { ::close(fd_); }
+  AppendFile(const AppendFile&) = delete;
+  AppendFile& operator=(const AppendFile&) = delete;
+
+  Result<void> append(std::string_view bytes) {
+    while (!bytes.empty()) {
+      const ssize_t written = ::write(fd_, bytes.data(), bytes.size());
+      if (written < 0) {
+        if (errno == EINTR) continue;
+        return file_error("write", path_, errno);
+      }
+      is_dirty_ = true;
+      size_ += static_cast<std::size_t>(written);
+      bytes.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return {};
+  }
+
+  Result<void> sync() {
+    if (!is_dirty_) return {};
+    if (::fdatasync(fd_) != 0) return file_error("sync", path_, errno);
+    is_dirty_ = false;
+    return {};
+  }
+
+  std::size_t size() const { return size_; }
+
+ private:
+  AppendFile(fs::path path, int fd) : path_(std::move(path)), fd_(fd) {}
+
+  const fs::path path_;
+  const int fd_;
+  std::size_t size_ = 0;
+  bool is_dirty_ = false;
+};
+
+namespace {
+
+std::optional<std::int64_t> file_number(const fs::path& path) {
+  if (path.extension() != ".jsonl") return std::nullopt;
+  return parse_int(path.stem().string());
+}
+
+// Makes the directory with its parents; each that is new is durable in its parent.
+Result<void> make_directories(const fs::path& directory) {
+  std::error_code error;
+  if (fs::is_directory(directory, error)) return {};
+  if (directory.has_parent_path()) TRY(make_directories(directory.parent_path()));
+  fs::create_directory(directory, error);
+  if (error) return file_error("create", directory, error.value());
+  return sync_directory(directory.has_parent_path() ? directory.parent_path() : fs::path("."));
+}
+
+}  // namespace
+
+AppendFiles::AppendFiles(Limits limits) : limits_(limits) {}
+AppendFiles::~AppendFiles() = default;
+
+Result<void> AppendFiles::append(const fs::path& directory, std::string_view lines) {
+  TRY(AppendFile* const file, open(directory));
+  const auto written = file->append(lines);
+  if (!written.ok()) files_.erase(directory);
+  return written;
+}
+
+Result<void> AppendFiles::sync() {
+  Result<void> first;
+  for (auto entry = files_.begin(); entry != files_.end();) {
+    const auto synced = entry->second.file->sync();
+    if (synced.ok()) {
+      ++entry;
+      continue;
+    }
+    // After a failed sync the kernel may have dropped the pages: the file is not to be trusted further.
+    if (first.ok()) first = synced;
+    entry = files_.erase(entry);
+  }
+  return first;
+}
+
+Result<AppendFile*> AppendFiles::open(const fs::path& directory) {
+  const auto found = files_.find(directory);
+  if (found != files_.end()) {
+    if (found->second.file->size() < limits_.file_bytes_max) {
+      found->second.used = ++uses_;
+      return found->second.file.get();
+    }
+    TRY(found->second.file->sync());
+    files_.erase(found);
+  }
+  if (files_.size() >= limits_.open_max) TRY(close_least_used());
+  TRY(make_directories(directory));
+  const auto existing = numbered_files(directory);
+  const std::int64_t number = existing.empty() ? 1 : file_number(existing.back()).value_or(0) + 1;
+  char name[32];
+  std::snprintf(name, sizeof name, "%06lld.jsonl", static_cast<long long>(number));
+  TRY(auto file, AppendFile::create(directory / name));
+  TRY(sync_directory(directory));
+  AppendFile* const opened = file.get();
+  files_.insert_or_assign(directory, Entry{std::move(file), ++uses_});
+  return opened;
+}
+
+Result<void> AppendFiles::close_least_used() {
+  const auto oldest =
+      std::min_element(files_.begin(), files_.end(),
+                       [](const auto& a, const auto& b) { return a.second.used < b.second.used; });
+  const auto synced = oldest->second.file->sync();
+  files_.erase(oldest);
+  return synced;
+}
+
+std::vector<fs::path> numbered_files(const fs::path& directory) {
+  std::vector<fs::path> files;
+  std::error_code error;
+  for (auto entry = fs::directory_iterator(directory, error);
+       !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    if (file_number(entry->path())) files.push_back(entry->path());
+  }
+  std::sort(files.begin(), files.end(),
+            [](const fs::path& a, const fs::path& b) { return *file_number(a) < *file_number(b); });
+  return files;
+}
+
+}  // namespace ciclo::serve
