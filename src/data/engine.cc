@@ -19,6 +19,12 @@ SessionOptions writing(const EngineOptions& engine, const std::string& path) {
 
 Engine::Engine(Clock& clock, EngineOptions options) : clock_(clock), options_(std::move(options)) {}
 
+Engine Engine::with_threads(int threads) const {
+  EngineOptions options = options_;
+  options.threads = threads;
+  return Engine(clock_, options);
+}
+
 Result<std::vector<ResultColumn>> Engine::describe(const Context& context,
                                                    const std::vector<Table>& tables,
                                                    std::string_view sql) const {

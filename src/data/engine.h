@@ -108,6 +108,8 @@ class Engine {
                                     const std::string& path) const;
 
   const EngineOptions& options() const { return options_; }
+  // The same engine with another number of threads.
+  Engine with_threads(int threads) const;
 
  private:
   Clock& clock_;
