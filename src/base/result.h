@@ -135,10 +135,13 @@ class [[nodiscard]] Result<void> {
 #define CICLO_TRY_PICK(a, b, c, d, e, chosen, ...) chosen
 #define CICLO_TRY_JOIN_(a, b) a##b
 #define CICLO_TRY_JOIN(a, b) CICLO_TRY_JOIN_(a, b)
-#define CICLO_TRY_DO(expression)                         \
-  do {                                                   \
-    auto ciclo_result = (expression);                    \
-    if (!ciclo_result.ok()) return ciclo_result.error(); \
+// Names are unique: a lambda in the expression may hold a TRY of its own.
+#define CICLO_TRY_DO(expression) \
+  CICLO_TRY_DO_AS(CICLO_TRY_JOIN(ciclo_result_, __COUNTER__), expression)
+#define CICLO_TRY_DO_AS(name, expression) \
+  do {                                    \
+    auto name = (expression);             \
+    if (!name.ok()) return name.error();  \
   } while (false)
 #define CICLO_TRY_DECLARE(declaration, ...) \
   CICLO_TRY_DECLARE_AS(CICLO_TRY_JOIN(ciclo_result_, __COUNTER__), declaration, __VA_ARGS__)

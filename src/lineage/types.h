@@ -45,7 +45,8 @@ struct Artifact {
   std::string hash;  // of the tree
   std::uint64_t size = 0;
   std::int64_t files_count = 0;
-  json::Value properties;  // an object; what is worth showing or asking: rows, learner, data set version
+  json::Value
+      properties;  // an object; what is worth showing or asking: rows, learner, data set version
   std::int64_t created_ms = 0;
   template <class V>
   void fields(V& v) {
@@ -73,9 +74,9 @@ struct PortArtifact {
 // Something that ran and ended: it used its inputs and, when it went well, made its outputs.
 struct Execution {
   ExecutionId execution_id;
-  std::string kind;   // "train"
-  std::string name;   // the step's name in its pipeline
-  std::string state;  // "succeeded", "failed", "cached", "cancelled"
+  std::string kind;        // "train"
+  std::string name;        // the step's name in its pipeline
+  std::string state;       // "succeeded", "failed", "cached", "cancelled"
   json::Value properties;  // an object: parameters, pipeline_run_id, run_id, …
   std::int64_t started_ms = 0;
   std::int64_t ended_ms = 0;

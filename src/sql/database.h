@@ -20,7 +20,8 @@
 namespace ciclo::sql {
 
 // A parameter. Views must live until the call returns.
-using Param = std::variant<std::nullptr_t, std::int64_t, double, std::string_view, std::span<const std::byte>>;
+using Param = std::variant<std::nullptr_t, std::int64_t, double, std::string_view,
+                           std::span<const std::byte>>;
 using Params = std::vector<Param>;
 
 // NULL for an empty optional.
@@ -57,7 +58,8 @@ class Reader {
   virtual ~Reader() = default;
   virtual Engine engine() const = 0;
   // Calls `on_row` for each row as it comes; an error of it ends the query and is returned.
-  virtual Result<void> query(std::string_view statement, const Params& params, const OnRow& on_row) = 0;
+  virtual Result<void> query(std::string_view statement, const Params& params,
+                             const OnRow& on_row) = 0;
 
   // The only row mapped by `map`, nullopt when there is none; internal when there are several.
   template <class F>
@@ -105,7 +107,8 @@ struct Migration {
   std::string_view module;
   int number = 0;
   std::string_view name;
-  std::string_view sql;  // statements separated by semicolons; see sql/dialect.h for what is replaced
+  std::string_view
+      sql;  // statements separated by semicolons; see sql/dialect.h for what is replaced
 };
 
 // What a database has done since it was opened, and what waits now. For metrics.
@@ -156,8 +159,7 @@ class Database {
   }
 };
 
-// Applies, in order and each in its own transaction, the migrations that the database does not have
-// yet. Refuses (failed_precondition) a database that a newer program has written, and one whose
+// Applies, in order and in one transaction, the migrations that the database does not have yet. Refuses (failed_precondition) a database that a newer program has written, and one whose
 // recorded migrations differ from ours in name or content.
 Result<void> migrate(Database& database, std::span<const Migration> migrations);
 

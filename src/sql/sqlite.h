@@ -16,13 +16,13 @@
 namespace ciclo::sql {
 
 struct SqliteOptions {
-  std::string path;                   // made when it is missing; its folder too
-  std::size_t readers_max = 8;        // connections kept for reads; a further reader waits for one
-  std::size_t queue_max = 4096;       // transactions that may wait; more are refused: resource_exhausted
-  std::size_t group_max = 256;        // transactions in one commit
-  int group_ms_max = 20;              // a group takes no more members after this time
-  int busy_timeout_ms = 10'000;       // wait for another process that writes the same file
-  std::size_t statements_max = 256;   // prepared statements kept per connection
+  std::string path;              // made when it is missing; its folder too
+  std::size_t readers_max = 8;   // connections kept for reads; a further reader waits for one
+  std::size_t queue_max = 4096;  // transactions that may wait; more are refused: resource_exhausted
+  std::size_t group_max = 256;   // transactions in one commit
+  int group_ms_max = 20;         // a group takes no more members after this time
+  int busy_timeout_ms = 10'000;  // wait for another process that writes the same file
+  std::size_t statements_max = 256;  // prepared statements kept per connection
 };
 
 Result<std::unique_ptr<Database>> open_sqlite(SqliteOptions options);

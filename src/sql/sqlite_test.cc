@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sql/sqlite.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <latch>
+#include <thread>
+
+#include "base/file.h"
+
+namespace ciclo::sql {
+namespace {
+
+class Sqlite : public testing::Test {
+ protected:
+  Sqlite() { reopen(patient()); }
+
+  // Groups are limited by count alone, so that the tests do not depend on time.
+  static SqliteOptions patient() {
+    SqliteOptions options;
+    options.group_ms_max = 1'000'000;
+    return options;
+  }
+
+  void reopen(SqliteOptions options) {
+    database_.reset();
+    options.path = path().string();
+    auto opened = open_sqlite(options);
+    ASSERT_TRUE(opened.ok()) << opened.error().message;
+    database_ = std::move(opened).value();
+  }
+
+  std::filesystem::path path() const { return folder_.path() / "deep" / "test.db"; }
+
+  Result<void> execute(std::string_view text) {
+    return database_->transaction([&](Txn& txn) -> Result<void> {
+      TRY(txn.execute(text));
+      return {};
+    });
+  }
+
+  std::vector<std::int64_t> items() {
+    const auto all = database_->view([](Reader& reader) {
+      return reader.query_all("SELECT n FROM items ORDER BY n", {},
+                              [](const Row& row) { return row.integer(0); });
+    });
+    EXPECT_TRUE(all.ok());
+    return all.ok() ? *all : std::vector<std::int64_t>{};
+  }
+
+  // Holds the writer thread in an empty first transaction until `bodies` wait behind it; all are then
+  // in its group. The results, in the order of the bodies.
+  std::vector<Result<void>> run_together(
+      const std::vector<std::function<Result<void>(Txn&)>>& bodies) {
+    std::vector<Result<void>> results(bodies.size());
+    std::latch holding(1);
+    std::latch release(1);
+    std::thread holder([&] {
+      [[maybe_unused]] const auto held = database_->transaction([&](Txn&) -> Result<void> {
+        holding.count_down();
+        release.wait();
+        return {};
+      });
+    });
+    holding.wait();
+    std::vector<std::thread> threads;
+    for (std::size_t i = 0; i < bodies.size(); ++i) {
+      threads.emplace_back([&, i] { results[i] = database_->transaction(bodies[i]); });
+      while (database_->stats().waiting <= i) std::this_thread::yield();
+    }
+    release.count_down();
+    holder.join();
+    for (auto& thread : threads) thread.join();
+    return results;
+  }
+
+  TemporaryDirectory folder_;
+  std::unique_ptr<Database> database_;
+};
+
+std::function<Result<void>(Txn&)> insert(std::int64_t n) {
+  return [n](Txn& txn) -> Result<void> {
+    TRY(txn.execute("INSERT INTO items (n) VALUES ($1)", {n}));
+    return {};
+  };
+}
+
+TEST_F(Sqlite, transactions_that_wait_share_one_commit) {
+  ASSERT_TRUE(execute("CREATE TABLE items (n BIGINT PRIMARY KEY)").ok());
+  const auto before = database_->stats();
+  const auto results = run_together({insert(1), insert(2), insert(3), insert(4), insert(5)});
+  for (const auto& result : results) EXPECT_TRUE(result.ok());
+  const auto after = database_->stats();
+  EXPECT_EQ(after.transactions - before.transactions, 6U);
+  EXPECT_EQ(after.commits - before.commits, 1U);
+  EXPECT_EQ(items(), (std::vector<std::int64_t>{1, 2, 3, 4, 5}));
+}
+
+TEST_F(Sqlite, a_failing_member_undoes_only_its_own_part_of_the_group) {
+  ASSERT_TRUE(execute("CREATE TABLE items (n BIGINT PRIMARY KEY)").ok());
+  const auto fail_late = [](Txn& txn) -> Result<void> {
+    TRY(txn.execute("INSERT INTO items (n) VALUES (99)"));
+    return not_found("late");
+  };
+  const auto swallow = [](Txn& txn) -> Result<void> {
+    TRY(txn.execute("INSERT INTO items (n) VALUES (98)"));
+    const auto ignored = txn.execute("INSERT INTO items (n) VALUES (1)");
+    EXPECT_FALSE(ignored.ok());
+    return {};
+  };
+  const auto results =
+      run_together({insert(1), fail_late, insert(2), insert(2), swallow, insert(3)});
+  EXPECT_TRUE(results[0].ok());
+  EXPECT_EQ(results[1].error().code, Code::kNotFound);
+  EXPECT_TRUE(results[2].ok());
+  EXPECT_EQ(results[3].error().code, Code::kAlreadyExists);
+  EXPECT_EQ(results[4].error().code, Code::kAlreadyExists);
+  EXPECT_TRUE(results[5].ok());
+  EXPECT_EQ(items(), (std::vector<std::int64_t>{1, 2, 3}));
+}
+
+// A deferred reference is checked by COMMIT, which makes a commit fail at will.
+TEST_F(Sqlite, a_failing_commit_fails_the_whole_group) {
+  ASSERT_TRUE(execute("CREATE TABLE items (n BIGINT PRIMARY KEY)").ok());
+  ASSERT_TRUE(execute("CREATE TABLE refs (n BIGINT REFERENCES items (n) "
+                      "DEFERRABLE INITIALLY DEFERRED)")
+                  .ok());
+  const auto dangle = [](Txn& txn) -> Result<void> {
+    TRY(txn.execute("INSERT INTO refs (n) VALUES (77)"));
+    return {};
+  };
+  const auto results = run_together({insert(1), dangle, insert(2)});
+  for (const auto& result : results) EXPECT_EQ(result.error().code, Code::kFailedPrecondition);
+  EXPECT_TRUE(items().empty());
+  EXPECT_TRUE(database_->transaction(insert(5)).ok()) << "the next group is not hurt";
+}
+
+TEST_F(Sqlite, groups_are_limited) {
+  SqliteOptions options = patient();
+  options.group_max = 3;
+  reopen(options);
+  ASSERT_TRUE(execute("CREATE TABLE items (n BIGINT PRIMARY KEY)").ok());
+  const auto before = database_->stats().commits;
+  for (const auto& result : run_together({insert(1), insert(2), insert(3), insert(4), insert(5)})) {
+    EXPECT_TRUE(result.ok());
+  }
+  EXPECT_EQ(database_->stats().commits - before, 2U) << "the holder and two, then three";
+}
+
+TEST_F(Sqlite, a_full_queue_refuses) {
+  SqliteOptions options;
+  options.queue_max = 1;
+  reopen(options);
+  ASSERT_TRUE(execute("CREATE TABLE items (n BIGINT PRIMARY KEY)").ok());
+  Result<void> refused;
+  std::latch holding(1);
+  std::latch release(1);
+  std::thread holder([&] {
+    EXPECT_TRUE(database_
+                    ->transaction([&](Txn&) -> Result<void> {
+                      holding.count_down();
+                      release.wait();
+                      return {};
+                    })
+                    .ok());
+  });
+  holding.wait();
+  std::thread waiter([&] { EXPECT_TRUE(database_->transaction(insert(1)).ok()); });
+  while (database_->stats().waiting == 0) std::this_thread::yield();
+  refused = database_->transaction(insert(2));
+  release.count_down();
+  holder.join();
+  waiter.join();
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, Code::kResourceExhausted);
+}
+
+TEST_F(Sqlite, what_was_written_is_there_after_reopening) {
+  ASSERT_TRUE(execute("CREATE TABLE items (n BIGINT PRIMARY KEY)").ok());
+  ASSERT_TRUE(database_->transaction(insert(7)).ok());
+  reopen({});
+  EXPECT_EQ(items(), (std::vector<std::int64_t>{7}));
+}
+
+TEST_F(Sqlite, another_process_that_holds_the_file_makes_writes_unavailable) {
+  SqliteOptions options;
+  options.busy_timeout_ms = 1;
+  reopen(options);
+  ASSERT_TRUE(execute("CREATE TABLE items (n BIGINT PRIMARY KEY)").ok());
+  options.path = path().string();
+  auto other = open_sqlite(options);
+  ASSERT_TRUE(other.ok());
+  Result<void> blocked;
+  ASSERT_TRUE((*other)
+                  ->transaction([&](Txn&) -> Result<void> {
+                    std::thread([&] { blocked = database_->transaction(insert(1)); }).join();
+                    return {};
+                  })
+                  .ok());
+  ASSERT_FALSE(blocked.ok());
+  EXPECT_EQ(blocked.error().code, Code::kUnavailable);
+  EXPECT_TRUE(database_->transaction(insert(1)).ok());
+}
+
+TEST_F(Sqlite, a_file_that_is_no_database_is_refused) {
+  const auto file = folder_.path() / "notes.txt";
+  ASSERT_TRUE(write_file_durably(file, std::string(5000, 'x')).ok());
+  SqliteOptions options;
+  options.path = file.string();
+  const auto opened = open_sqlite(options);
+  ASSERT_FALSE(opened.ok());
+  EXPECT_EQ(opened.error().code, Code::kDataLoss);
+  EXPECT_NE(opened.error().message.find("notes.txt"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace ciclo::sql
