@@ -2,10 +2,10 @@
 #
 # ciclo_fuzz(NAME DEPS module …)
 #
-# tests/fuzz/NAME.cc defines LLVMFuzzerTestOneInput over the modules it names; tests/fuzz/corpus/NAME
-# holds inputs that must keep working, among them each that once failed. In the fuzz preset (clang) the
-# program NAME_fuzz is a libFuzzer; elsewhere it replays the corpus and a bounded number of random
-# mutations of it, as the test fuzz.NAME.
+# tests/fuzz/NAME.cc defines LLVMFuzzerTestOneInput over the modules it names;
+# tests/fuzz/corpus/NAME holds inputs that must keep working, among them each that once failed. In
+# the fuzz preset (clang) the program NAME_fuzz is a libFuzzer; elsewhere it replays the corpus and
+# a bounded number of random mutations of it, as the test fuzz.NAME.
 
 function(ciclo_fuzz name)
   cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
@@ -23,7 +23,8 @@ function(ciclo_fuzz name)
     file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/corpus/${name})
     add_test(NAME fuzz.${name}
       COMMAND ${name}_fuzz -runs=20000 -max_total_time=60 -timeout=10 -rss_limit_mb=4096
-        -artifact_prefix=${CMAKE_BINARY_DIR}/corpus/${name}- ${CMAKE_BINARY_DIR}/corpus/${name} ${corpus})
+        -artifact_prefix=${CMAKE_BINARY_DIR}/corpus/${name}-
+        ${CMAKE_BINARY_DIR}/corpus/${name} ${corpus})
   else()
     target_sources(${name}_fuzz PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/replay_main.cc)
     add_test(NAME fuzz.${name} COMMAND ${name}_fuzz ${corpus})

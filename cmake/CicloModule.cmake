@@ -3,8 +3,9 @@
 # ciclo_module(NAME DEPS a b … EXTERNAL lib …)
 #
 # One folder of src/ as one static library. The folder sees its own headers and those of the modules
-# that it names in DEPS, through an include view that holds nothing else: what a module does not name,
-# it cannot include. A module can name only what was declared before it, so no cycle can be written.
+# that it names in DEPS, through an include view that holds nothing else: what a module does not
+# name, it cannot include. A module can name only what was declared before it, so no cycle can be
+# written.
 # Sources are all *.cc of the folder; *_test.cc become the test program NAME_test.
 # A folder such as api/mlflow is the module api_mlflow, included as "api/mlflow/…".
 
@@ -71,7 +72,8 @@ function(ciclo_module name)
   add_library(ciclo_${target} STATIC ${sources})
   set_target_properties(ciclo_${target} PROPERTIES LINKER_LANGUAGE CXX)
   ciclo_include_view(ciclo_${target} ${name})
-  target_link_libraries(ciclo_${target} PUBLIC ${dep_targets} PRIVATE ${ARG_EXTERNAL} Threads::Threads)
+  target_link_libraries(ciclo_${target}
+    PUBLIC ${dep_targets} PRIVATE ${ARG_EXTERNAL} Threads::Threads)
   target_compile_options(ciclo_${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:${CICLO_WARNINGS}>)
   ciclo_precompile(ciclo_${target})
 
@@ -82,7 +84,8 @@ function(ciclo_module name)
 
   if(CICLO_TESTS AND tests)
     add_executable(${target}_test ${tests})
-    target_link_libraries(${target}_test PRIVATE ciclo_${target} ${ARG_EXTERNAL} GTest::gtest GTest::gtest_main)
+    target_link_libraries(${target}_test
+      PRIVATE ciclo_${target} ${ARG_EXTERNAL} GTest::gtest GTest::gtest_main)
     target_compile_options(${target}_test PRIVATE ${CICLO_WARNINGS})
     ciclo_precompile(${target}_test)
     add_test(NAME unit.${target} COMMAND ${target}_test --gtest_brief=1)

@@ -17,9 +17,11 @@ target_include_directories(yyjson SYSTEM PUBLIC ${CICLO_DEPS_DIR}/yyjson)
 target_compile_options(yyjson PRIVATE -O2 -w)
 
 set(blake3 ${CICLO_DEPS_DIR}/blake3)
-add_library(blake3 STATIC ${blake3}/blake3.c ${blake3}/blake3_dispatch.c ${blake3}/blake3_portable.c)
+add_library(blake3 STATIC
+  ${blake3}/blake3.c ${blake3}/blake3_dispatch.c ${blake3}/blake3_portable.c)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
-  target_sources(blake3 PRIVATE ${blake3}/blake3_sse2_x86-64_unix.S ${blake3}/blake3_sse41_x86-64_unix.S
+  target_sources(blake3 PRIVATE
+    ${blake3}/blake3_sse2_x86-64_unix.S ${blake3}/blake3_sse41_x86-64_unix.S
     ${blake3}/blake3_avx2_x86-64_unix.S ${blake3}/blake3_avx512_x86-64_unix.S)
 else()
   target_compile_definitions(blake3 PRIVATE BLAKE3_USE_NEON=0)
@@ -32,8 +34,9 @@ target_include_directories(sqlite SYSTEM PUBLIC ${CICLO_DEPS_DIR}/sqlite)
 target_compile_options(sqlite PRIVATE -O2 -w)
 # One connection is used by one thread at a time (SQLITE_THREADSAFE=2), and no code here needs
 # what is left out.
-target_compile_definitions(sqlite PRIVATE SQLITE_THREADSAFE=2 SQLITE_DQS=0 SQLITE_DEFAULT_MEMSTATUS=0
-  SQLITE_OMIT_LOAD_EXTENSION SQLITE_OMIT_DEPRECATED SQLITE_OMIT_SHARED_CACHE SQLITE_ENABLE_MATH_FUNCTIONS
+target_compile_definitions(sqlite PRIVATE
+  SQLITE_THREADSAFE=2 SQLITE_DQS=0 SQLITE_DEFAULT_MEMSTATUS=0 SQLITE_OMIT_LOAD_EXTENSION
+  SQLITE_OMIT_DEPRECATED SQLITE_OMIT_SHARED_CACHE SQLITE_ENABLE_MATH_FUNCTIONS
   SQLITE_LIKE_DOESNT_MATCH_BLOBS SQLITE_MAX_VARIABLE_NUMBER=65535 SQLITE_DEFAULT_WAL_SYNCHRONOUS=2)
 
 add_library(duckdb SHARED IMPORTED)
@@ -44,7 +47,8 @@ set_target_properties(duckdb PROPERTIES
 # The program finds these beside itself, in lib/; XGBoost and LightGBM are opened at run time, after
 # the OpenMP settings that they read at load have been made.
 file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/lib)
-file(GLOB bundled ${CICLO_DEPS_DIR}/duckdb/lib/*.so* ${CICLO_DEPS_DIR}/xgboost/lib/*.so* ${CICLO_DEPS_DIR}/lightgbm/lib/*.so*)
+file(GLOB bundled ${CICLO_DEPS_DIR}/duckdb/lib/*.so* ${CICLO_DEPS_DIR}/xgboost/lib/*.so*
+  ${CICLO_DEPS_DIR}/lightgbm/lib/*.so*)
 foreach(library ${bundled})
   get_filename_component(file_name ${library} NAME)
   file(CREATE_LINK ${library} ${CMAKE_BINARY_DIR}/lib/${file_name} SYMBOLIC)

@@ -51,7 +51,9 @@ std::span<const EmbeddedFile> files() {{
 
 def main() -> int:
     kind, name, out = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
-    text = schema(name, sys.argv[4:]) if kind == "schema" else files(name, pathlib.Path(sys.argv[4]))
+    text = (
+        schema(name, sys.argv[4:]) if kind == "schema" else files(name, pathlib.Path(sys.argv[4]))
+    )
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(text)
     return 0
@@ -61,8 +63,10 @@ def schema(module: str, paths: list[str]) -> str:
     rows = []
     for path in sorted(map(pathlib.Path, paths)):
         number, _, name = path.stem.partition("_")
-        rows.append(f'    sql::Migration{{"{module}", {int(number)}, "{name}",\n'
-                    f'                   R"sql({path.read_text()})sql"}},')
+        rows.append(
+            f'    sql::Migration{{"{module}", {int(number)}, "{name}",\n'
+            f'                   R"sql({path.read_text()})sql"}},'
+        )
     return SCHEMA.format(module=module.replace("_", "::"), count=len(rows), rows="\n".join(rows))
 
 
@@ -72,9 +76,13 @@ def files(namespace: str, root: pathlib.Path) -> str:
         content = path.read_bytes()
         numbers = ",".join(str(byte if byte < 128 else byte - 256) for byte in content)
         arrays.append(f"constexpr char kFile{number}[] = {{{numbers}{',' if content else ''}0}};")
-        rows.append(f'    EmbeddedFile{{"/{path.relative_to(root).as_posix()}", '
-                    f"std::string_view(kFile{number}, {len(content)})}},")
-    return FILES.format(namespace=namespace, arrays="\n".join(arrays), count=len(rows), rows="\n".join(rows))
+        rows.append(
+            f'    EmbeddedFile{{"/{path.relative_to(root).as_posix()}", '
+            f"std::string_view(kFile{number}, {len(content)})}},"
+        )
+    return FILES.format(
+        namespace=namespace, arrays="\n".join(arrays), count=len(rows), rows="\n".join(rows)
+    )
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Brings the libraries pinned in third_party/lock.json into a folder.
 
-Each package is fetched by its registry's own client, refused unless its SHA-256 is the pinned one, and
-only the files named in "take" are kept. What is already there at the pinned version is left alone, so a
-second call does nothing. Only the standard library is used: this runs before anything is installed.
+Each package is fetched by its registry's own client, refused unless its SHA-256 is the pinned one,
+and only the files named in "take" are kept. What is there already at the pinned version is left
+alone, so a second call does nothing. Only the standard library is used: this runs before anything is
+installed.
 """
 
 import fnmatch
@@ -48,8 +49,11 @@ def stamp_text(entry: dict) -> str:
 
 def is_current(entry: dict, target: pathlib.Path) -> bool:
     stamp = stamp_path(entry, target)
-    return (stamp.is_file() and stamp.read_text() == stamp_text(entry)
-            and all((target / path).exists() for path in entry["take"].values()))
+    return (
+        stamp.is_file()
+        and stamp.read_text() == stamp_text(entry)
+        and all((target / path).exists() for path in entry["take"].values())
+    )
 
 
 def bring(entry: dict, target: pathlib.Path) -> None:
@@ -67,10 +71,34 @@ def bring(entry: dict, target: pathlib.Path) -> None:
 def download(entry: dict, work: pathlib.Path) -> pathlib.Path:
     commands = {
         "npm": ["npm", "pack", "--silent", entry["spec"]],
-        "pypi": ["python3", "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:",
-                 "--platform", "manylinux_2_28_x86_64", "--dest", ".", entry["spec"]],
-        "pypi-source": ["python3", "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary",
-                        entry["spec"].split("==")[0], "--dest", ".", entry["spec"]],
+        "pypi": [
+            "python3",
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--only-binary",
+            ":all:",
+            "--platform",
+            "manylinux_2_28_x86_64",
+            "--dest",
+            ".",
+            entry["spec"],
+        ],
+        "pypi-source": [
+            "python3",
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--no-binary",
+            entry["spec"].split("==")[0],
+            "--dest",
+            ".",
+            entry["spec"],
+        ],
         "apt": ["apt-get", "download", "-qq", entry["spec"]],
     }
     command = commands[entry["kind"]]
@@ -89,7 +117,9 @@ def check_hash(entry: dict, archive: pathlib.Path) -> None:
         return
     found = hashlib.sha256(archive.read_bytes()).hexdigest()
     if found != entry["sha256"]:
-        raise Failure(f"{archive.name} has SHA-256 {found}, third_party/lock.json pins {entry['sha256']}")
+        raise Failure(
+            f"{archive.name} has SHA-256 {found}, third_party/lock.json pins {entry['sha256']}"
+        )
 
 
 def unpack(archive: pathlib.Path, to: pathlib.Path) -> None:

@@ -66,8 +66,8 @@ bool is_float(std::string_view text) {
   return is_all_of(whole, kDecimal) && (fraction.empty() || is_all_of(fraction, kDecimal));
 }
 
-// from_chars knows neither a leading '+' nor, in every form, a bare dot; it answers out of range for
-// what rounds to zero or infinity, where YAML means just that.
+// from_chars knows neither a leading '+' nor, in every form, a bare dot; it answers out of range
+// for what rounds to zero or infinity, where YAML means just that.
 double to_double(std::string_view text) {
   std::string plain(text.front() == '+' ? text.substr(1) : text);
   double value = 0;
@@ -117,8 +117,8 @@ Value resolve(const std::string& text) {
 
 constexpr std::string_view kTagPrefix = "tag:yaml.org,2002:";
 
-// Builds the value from the parser's events. After the first problem all further events are ignored:
-// the parser has no other way to be stopped.
+// Builds the value from the parser's events. After the first problem all further events are
+// ignored: the parser has no other way to be stopped.
 class Builder final : public YAML::EventHandler {
  public:
   explicit Builder(const Limits& limits) : limits_(limits) {}

@@ -30,8 +30,8 @@ struct JobSpec {
   std::string working_directory;
   // Made or emptied; receives standard output and standard error. Empty: both are discarded.
   std::string log_file;
-  // Of a longer log the first half of this and the last 64 KiB are kept, with a line between that
-  // tells how much is missing.
+  // Of a longer log these first bytes and the last kLogTailBytes are kept, with a line between that
+  // tells how many are missing.
   std::uint64_t log_bytes_max = 16 << 20;
   // 0: none. A job that takes longer is ended as by cancel().
   std::int64_t timeout_ms = 0;
@@ -64,6 +64,7 @@ struct JobEnd {
 };
 
 inline constexpr std::size_t kLineBytesMax = 1 << 20;
+inline constexpr std::size_t kLogTailBytes = 64 << 10;
 
 // Receives a line of descriptor 3 without its newline, on the thread that waits for the job. A last line
 // without a newline counts. While it runs the job may block when it writes more: a slow reader slows the

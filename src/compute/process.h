@@ -13,7 +13,9 @@ namespace ciclo::compute {
 inline constexpr const char* kJobVariable = "CICLO_JOB";
 
 // Jobs as children of this process, each in its own process group. A job ends when its first process has
-// ended; what that left behind is killed then, so nothing outlives the end of a job.
+// ended; what that left behind is killed then. Two nets catch descendants: the process group, and for those
+// that left it the job's name in their environment. Only one that left the group, closed its inherited
+// descriptors and belongs to a job that ended by itself can live on.
 // Linux only. The clock must outlive the launcher and its jobs; it times time-outs and usage.
 std::unique_ptr<Launcher> process_launcher(Clock& clock);
 

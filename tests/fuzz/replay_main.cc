@@ -4,8 +4,8 @@
 //
 //   NAME_fuzz CORPUS [MUTATIONS [SEED]]
 //
-// The same seed gives the same inputs. When the program dies, the input that it died of is in the file
-// NAME_fuzz.failure of the working directory; put it into the corpus once it is understood.
+// The same seed gives the same inputs. When the program dies, the input that it died of is in the
+// file NAME_fuzz.failure of the working directory; put it into the corpus once it is understood.
 
 #include <fcntl.h>
 #include <unistd.h>
