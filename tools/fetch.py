@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Brings the libraries pinned in third_party/lock.json into a folder.
 
+fetch.py LOCK FOLDER [NAME…]
+
 Each package is fetched by its registry's own client, refused unless its SHA-256 is the pinned one,
-and only the files named in "take" are kept. What is there already at the pinned version is left
-alone, so a second call does nothing. Only the standard library is used: this runs before anything is
-installed.
+and only the files named in "take" are kept. What is there at the pinned version is left alone, so a
+second call does nothing. Packages marked "optional" are fetched only when they are named; with names,
+only those are fetched. Only the standard library is used: this runs before anything is installed.
 """
 
 import fnmatch
@@ -22,7 +24,7 @@ import zipfile
 
 def main() -> int:
     lock_file, target = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
-    lock = json.loads(lock_file.read_text())
+    lock = select(json.loads(lock_file.read_text()), sys.argv[3:])
     target.mkdir(parents=True, exist_ok=True)
     missing = [entry for entry in lock if not is_current(entry, target)]
     for number, entry in enumerate(missing, 1):
@@ -33,6 +35,12 @@ def main() -> int:
             print(f"fetch: {entry['name']}: {failure}", file=sys.stderr)
             return 1
     return 0
+
+
+def select(lock: list, names: list) -> list:
+    if names:
+        return [entry for entry in lock if entry["name"] in names]
+    return [entry for entry in lock if not entry.get("optional")]
 
 
 class Failure(Exception):
