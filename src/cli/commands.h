@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "cli/session.h"
+
+// The commands, one function each. What they print goes to standard output, progress and messages to
+// standard error.
+
+namespace ciclo::cli {
+
+struct InitOptions {
+  std::string file;
+  std::string target;
+  std::string directory;  // empty: the current one
+  bool force = false;     // replace a ciclo.yaml that is there
+};
+Result<void> init(Session& session, const InitOptions& options);
+
+struct RunOptions {
+  bool plan = false;             // say what would run, run nothing
+  bool detach = false;           // do not wait
+  std::vector<std::string> set;  // "train.parameters.max_depth=8"
+};
+Result<void> run(Session& session, const RunOptions& options);
+
+struct DataAddOptions {
+  std::string name;
+  std::vector<std::string> files;
+  std::string format;
+};
+Result<void> data_add(Session& session, const DataAddOptions& options);
+Result<void> data_list(Session& session);
+Result<void> data_show(Session& session, const std::string& name);
+Result<void> data_log(Session& session, const std::string& name);
+Result<void> data_validate(Session& session, const std::string& name, const std::string& schema_file);
+
+Result<void> models_list(Session& session);
+Result<void> models_show(Session& session, const std::string& name);
+Result<void> models_promote(Session& session, const std::string& name, std::int64_t version,
+                            const std::string& alias);
+
+Result<void> runs_list(Session& session, std::int64_t limit);
+Result<void> runs_show(Session& session, const std::string& id);
+
+struct PredictOptions {
+  std::string endpoint;
+  std::string input;   // a file: CSV, JSON lines or Parquet; "-": one JSON object or array on stdin
+  std::int64_t limit = 1000;
+};
+Result<void> predict(Session& session, const PredictOptions& options);
+
+Result<void> status(Session& session);
+Result<void> endpoints_list(Session& session);
+
+}  // namespace ciclo::cli

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace ciclo::cli {
+
+// A table for people, in columns as wide as their widest cell:
+//
+//   Table table({"model", "version"});
+//   table.add({"flights", "3"});
+//   table.print();
+//
+// Columns whose cells are all numbers are aligned to the right.
+class Table {
+ public:
+  explicit Table(std::vector<std::string> headers) : headers_(std::move(headers)) {}
+  void add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+  bool empty() const { return rows_.empty(); }
+  std::string text() const;
+  void print() const;  // to standard output
+
+ private:
+  std::vector<std::string> headers_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+// "3 min ago", "2 d ago"; "-" for 0.
+std::string ago(std::int64_t then_ms, std::int64_t now_ms);
+// "850 ms", "12.3 s", "4 min 5 s".
+std::string duration_text(std::int64_t ms);
+// "12.3 kB", "4.0 GB".
+std::string bytes_text(std::int64_t bytes);
+// Rounded to `digits` after the point; "-" for NaN.
+std::string number_text(double number, int digits);
+// 336776 → "336,776".
+std::string count_text(std::int64_t count);
+
+}  // namespace ciclo::cli

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steps/catalog.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/file.h"
+#include "base/json_fields.h"
+#include "base/text.h"
+#include "base/version.h"
+#include "steps/data_set.h"
+
+namespace ciclo::steps {
+namespace {
+
+using pipeline::RunsAs;
+using pipeline::StepKind;
+
+constexpr const char* kChampion = "champion";
+
+StepKind process(std::string name, std::vector<pipeline::InputPort> inputs,
+                 std::vector<pipeline::OutputPort> outputs) {
+  StepKind kind;
+  kind.name = std::move(name);
+  kind.inputs = std::move(inputs);
+  kind.outputs = std::move(outputs);
+  return kind;
+}
+
+StepKind data_process(std::string name, std::vector<pipeline::InputPort> inputs) {
+  StepKind kind = process(std::move(name), std::move(inputs), {{"dataset", "dataset"}});
+  kind.commits = true;
+  return kind;
+}
+
+StepKind service(std::string name, std::vector<pipeline::InputPort> inputs) {
+  StepKind kind = process(std::move(name), std::move(inputs), {});
+  kind.runs_as = RunsAs::kService;
+  return kind;
+}
+
+std::vector<StepKind> all_kinds() {
+  std::vector<pipeline::InputPort> tables = {{"base", true}};
+  for (int i = 1; i <= 16; ++i) tables.push_back({"join" + std::to_string(i), false});
+  return {
+      data_process("ingest", {}),
+      process("validate", {{"dataset", true}}, {{"report", "report"}}),
+      data_process("assemble", std::move(tables)),
+      data_process("collect", {{"base", true}}),
+      process("split", {{"dataset", true}},
+              {{"train", "dataset"}, {"validation", "dataset"}, {"test", "dataset"}}),
+      process("tune", {{"train", true}, {"validation", true}}, {{"parameters", "file"}}),
+      process("train", {{"train", true}, {"validation", true}, {"parameters", false}},
+              {{"model", "model"}}),
+      process("evaluate", {{"model", true}, {"test", true}}, {{"report", "report"}}),
+      process("gate", {{"model", true}, {"test", true}}, {{"decision", "report"}}),
+      service("register", {{"model", true}, {"decision", false}}),
+      service("deploy", {{"model", true}}),
+  };
+}
+
+std::string tag_of(const registry::ModelVersion& version, std::string_view key) {
+  for (const auto& tag : version.tags) {
+    if (tag.key == key) return tag.value;
+  }
+  return {};
+}
+
+const pipeline::ResolvedInput* find_input(const std::vector<pipeline::ResolvedInput>& inputs,
+                                          std::string_view port) {
+  for (const auto& input : inputs) {
+    if (input.port == port) return &input;
+  }
+  return nullptr;
+}
+
+// The version that was made from the artifact with that content; nullopt when there is none.
+Result<std::optional<registry::ModelVersion>> version_of_artifact(registry::Registry& registry,
+                                                                  const Context& context,
+                                                                  const std::string& model,
+                                                                  const std::string& hash) {
+  registry::ModelSearch search;
+  search.filter = "name = '" + model + "'";
+  search.max_results = 1000;
+  while (true) {
+    TRY(const auto page, registry.search_versions(context, search));
+    for (const auto& version : page.items) {
+      if (tag_of(version, kArtifactHashTag) == hash) return std::optional(version);
+    }
+    if (page.next_page_token.empty()) return std::optional<registry::ModelVersion>();
+    search.page_token = page.next_page_token;
+  }
+}
+
+// What the gate compares a model with: the champion; or, when the model is the champion itself, the one
+// before it, so that judging it again gives the decision that promoted it.
+Result<std::optional<registry::ModelVersion>> opponent(registry::Registry& registry,
+                                                       const Context& context,
+                                                       const std::string& model,
+                                                       const std::string& hash) {
+  TRY(auto champion, registry.find_by_alias(context, model, kChampion));
+  if (!champion || tag_of(*champion, kArtifactHashTag) != hash) return champion;
+  TRY(const auto history, registry.alias_history(context, model, kChampion, 1000));
+  for (auto move = history.rbegin(); move != history.rend(); ++move) {
+    if (move->version != champion->version) continue;
+    if (!move->previous) break;
+    auto previous = registry.version(context, model, *move->previous);
+    if (!previous.ok() && previous.error().code == Code::kNotFound) break;
+    if (!previous.ok()) return previous.error();
+    return std::optional(std::move(previous).value());
+  }
+  return std::optional<registry::ModelVersion>();
+}
+
+}  // namespace
+
+Catalog::Catalog(CatalogPaths paths, blob::Store& blobs, lineage::Lineage& lineage,
+                 data::DataSets& data_sets, tracking::Artifacts& artifacts,
+                 registry::Registry& registry, ModelRuns& runs)
+    : paths_(std::move(paths)),
+      blobs_(blobs),
+      lineage_(lineage),
+      data_sets_(data_sets),
+      artifacts_(artifacts),
+      registry_(registry),
+      runs_(runs),
+      kinds_(all_kinds()) {}
+
+Catalog::~Catalog() = default;
+
+const StepKind* Catalog::find(std::string_view kind) const {
+  for (const auto& known : kinds_) {
+    if (known.name == kind) return &known;
+  }
+  return nullptr;
+}
+
+std::vector<std::string> Catalog::kinds() const {
+  std::vector<std::string> names;
+  for (const auto& known : kinds_) names.push_back(known.name);
+  return names;
+}
+
+Result<std::vector<pipeline::FingerprintPart>> Catalog::fingerprint(
+    const Context& context, const pipeline::StepSpec& step,
+    const std::vector<pipeline::ResolvedInput>& inputs) {
+  std::vector<pipeline::FingerprintPart> parts = {{"program", std::string(kVersion)}};
+  const pipeline::ResolvedInput* model = find_input(inputs, "model");
+  if (model == nullptr) return parts;
+  const std::string name = step.parameters.string_or("model", "");
+  if (step.kind == "gate") {
+    TRY(const auto champion, opponent(registry_, context, name, model->hash));
+    parts.push_back({kChampion, champion ? "version " + std::to_string(champion->version) : "none"});
+  }
+  if (step.kind == "deploy") {
+    // Somebody may have moved the alias since: deploying again is then not the same.
+    TRY(const auto champion, registry_.find_by_alias(context, name, kChampion));
+    const bool other = champion && tag_of(*champion, kArtifactHashTag) != model->hash;
+    TRY(const auto own, version_of_artifact(registry_, context, name, model->hash));
+    const bool newer = other && own && champion->version > own->version;
+    parts.push_back({kChampion, newer ? "version " + std::to_string(champion->version) : "older or none"});
+  }
+  return parts;
+}
+
+Result<pipeline::StepCommand> Catalog::command(const Context& context, const pipeline::StepRun& run) {
+  pipeline::StepCommand command;
+  command.argv = {paths_.program.string(), "step"};
+  // Child processes of one machine share its cores; spinning threads would take them from each other.
+  command.environment = {{"OMP_WAIT_POLICY", "passive"}};
+  command.context["workspace"] = run.workspace;
+  if (run.spec.kind == "ingest") {
+    json::Value blobs = json::Value::array();
+    if (const json::Value* files = run.spec.parameters.find("files"); files != nullptr && files->is_array()) {
+      for (const auto& file : files->items()) {
+        TRY(std::string path, blobs_.local_path(file.string_or("hash", "")));
+        blobs.push_back(std::move(path));
+      }
+    }
+    command.context["blobs"] = std::move(blobs);
+  }
+  if (run.spec.kind == "collect") command.context["capture_root"] = paths_.capture.string();
+  if (run.spec.kind == "gate") {
+    const pipeline::InputArtifact* model = run.input("model");
+    CHECK(model != nullptr);
+    TRY(const auto champion,
+        opponent(registry_, context, run.spec.parameters.string_or("model", ""), model->hash));
+    if (champion) {
+      TRY(const auto source, tracking::ArtifactPath::from_uri(champion->storage_uri));
+      const auto directory = std::filesystem::path(run.work) / "champion";
+      TRY(artifacts_.check_out(context, source, directory));
+      command.context["champion_directory"] = directory.string();
+      command.context["champion_version"] = std::to_string(champion->version);
+    }
+  }
+  return command;
+}
+
+Result<pipeline::ServiceResult> Catalog::run_service(const Context& context,
+                                                     const pipeline::StepRun& run) {
+  if (run.spec.kind == "register") return register_model(context, run);
+  if (run.spec.kind == "deploy") return deploy(context, run);
+  return internal("step kind " + run.spec.kind + " runs as a process");
+}
+
+// A crash may run this twice; the artifact's tag tells that the version is there.
+Result<pipeline::ServiceResult> Catalog::register_model(const Context& context,
+                                                        const pipeline::StepRun& run) {
+  const pipeline::InputArtifact* model = run.input("model");
+  CHECK(model != nullptr);
+  const std::string name = run.spec.parameters.string_or("model", "");
+  TRY(registry_.ensure_model(context, name));
+  TRY(const auto present, version_of_artifact(registry_, context, name, model->hash));
+  if (present) return pipeline::ServiceResult{};
+
+  TRY(const auto info, runs_.run_of_artifact(context, model->artifact_id));
+  const std::string below =
+      info ? info->artifact_uri + "/model" : "mlflow-artifacts:/models/" + model->hash;
+  TRY(const auto root, tracking::ArtifactPath::from_uri(below));
+  TRY(const lineage::Tree tree, lineage_.tree(context, lineage::ArtifactId(model->artifact_id)));
+  std::vector<tracking::ArtifactLink> links;
+  for (const auto& file : tree.files) {
+    TRY(const auto path, tracking::ArtifactPath::parse(file.path));
+    links.push_back({root / path, file.hash, file.size});
+  }
+  TRY(artifacts_.link(context, links));
+
+  registry::NewModelVersion version;
+  version.name = name;
+  version.source = root.uri();
+  if (info) version.run_id = info->run_id.str();
+  version.tags = {{kArtifactTag, model->artifact_id},
+                  {kArtifactHashTag, model->hash},
+                  {"ciclo.pipeline_run_id", run.pipeline_run_id.str()}};
+  TRY(registry_.create_version(context, version));
+  return pipeline::ServiceResult{};
+}
+
+Result<pipeline::ServiceResult> Catalog::deploy(const Context& context, const pipeline::StepRun& run) {
+  const pipeline::InputArtifact* model = run.input("model");
+  CHECK(model != nullptr);
+  const std::string name = run.spec.parameters.string_or("model", "");
+  TRY(const auto version, version_of_artifact(registry_, context, name, model->hash));
+  if (!version) return failed_precondition("model " + quoted(name) + " has no version made from this artifact");
+  TRY(registry_.set_alias(context, name, kChampion, version->version, {},
+                          "pipeline run " + run.pipeline_run_id.str()));
+  const std::string endpoint = run.spec.parameters.string_or("endpoint", "");
+  if (endpoints_ == nullptr || endpoint.empty()) return pipeline::ServiceResult{};
+  serve::EndpointSpec spec;
+  spec.name = endpoint;
+  spec.model = name;
+  if (const json::Value* monitor = run.spec.parameters.find("monitor"); monitor != nullptr) {
+    spec.monitor = *monitor;
+  }
+  TRY(endpoints_->put(context, spec));
+  return pipeline::ServiceResult{};
+}
+
+Result<void> Catalog::committed(sql::Txn& txn, const pipeline::StepRun& run,
+                                const std::vector<pipeline::Output>& outputs) {
+  const std::string name = run.spec.parameters.string_or("name", "");
+  for (const pipeline::Output& output : outputs) {
+    if (output.port != "dataset" || name.empty()) continue;
+    const std::filesystem::path directory = run.output(output.port);
+    data::VersionContent content;
+    content.rows = output.properties.integer_or("rows", 0);
+    content.files = {{kDataFile, output.properties.string_or("blob", ""),
+                      output.properties.integer_or("bytes", 0)}};
+    TRY(content.statistics, read_statistics(directory));
+    TRY(const std::string schema, read_file(directory / kSchemaFile));
+    TRY(content.schema, data::read_schema(schema));
+    Context context;
+    context.workspace = run.workspace;
+    context.caller = "pipeline";
+    TRY(
+        data_sets_.register_version(txn, context, name, content,
+                                    json::Value::object({{"pipeline_run_id", run.pipeline_run_id.str()},
+                                                         {"step", run.spec.name}}),
+                                    output.artifact_id));
+  }
+  return {};
+}
+
+}  // namespace ciclo::steps

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steps/model_runs.h"
+
+#include <utility>
+#include <vector>
+
+#include "base/log.h"
+#include "steps/pipelines_of_project.h"
+
+namespace ciclo::steps {
+namespace {
+
+constexpr std::string_view kTrialPrefix = "trial_";
+
+bool learns(std::string_view kind) { return kind == "train" || kind == "tune"; }
+bool judges(std::string_view kind) { return kind == "evaluate" || kind == "gate"; }
+
+Context context_of(const pipeline::StepRun& run) {
+  Context context;
+  context.workspace = run.workspace;
+  context.caller = "pipeline";
+  context.request_id = run.execution_id.str();
+  return context;
+}
+
+std::string text_of(const json::Value& value) {
+  return value.is_string() ? value.string() : json::dump(value);
+}
+
+void warn(const pipeline::StepRun& run, const Error& error) {
+  log::warn("a step's metrics were not logged", {{"step", run.spec.name},
+                                                 {"execution", run.execution_id.str()},
+                                                 {"error", error.message}});
+}
+
+}  // namespace
+
+ModelRuns::ModelRuns(tracking::Tracking& tracking, lineage::Lineage& lineage)
+    : tracking_(tracking), lineage_(lineage) {}
+
+Result<tracking::RunId> ModelRuns::create(const Context& context, const pipeline::StepRun& run) {
+  TRY(const tracking::ExperimentId experiment, tracking_.ensure_experiment(context, experiment_of(run.pipeline)));
+  tracking::NewRun request;
+  request.experiment_id = experiment;
+  request.user_id = context.caller;
+  request.tags = {{kExecutionTag, run.execution_id.str()},
+                  {"ciclo.pipeline_run_id", run.pipeline_run_id.str()},
+                  {"ciclo.step", run.spec.name}};
+  TRY(const tracking::Run made, tracking_.create_run(context, request));
+  return made.info.run_id;
+}
+
+void ModelRuns::started(const pipeline::StepRun& run) {
+  if (!learns(run.spec.kind)) return;
+  auto id = create(context_of(run), run);
+  if (!id.ok()) return warn(run, id.error());
+  std::lock_guard lock(mutex_);
+  runs_[run.execution_id.str()] = *id;
+}
+
+Result<std::optional<tracking::RunInfo>> ModelRuns::run_of_execution(const Context& context,
+                                                                     const std::string& execution_id) {
+  tracking::RunSearch search;
+  TRY(const lineage::Execution execution,
+      lineage_.execution(context, lineage::ExecutionId(execution_id)));
+  const std::string pipeline = execution.properties.string_or("pipeline", "");
+  auto experiment = tracking_.experiment_by_name(context, experiment_of(pipeline));
+  if (!experiment.ok()) return std::optional<tracking::RunInfo>();
+  search.experiment_ids = {experiment->experiment_id};
+  search.filter = "tags.`" + std::string(kExecutionTag) + "` = '" + execution_id + "'";
+  search.max_results = 1;
+  TRY(const auto page, tracking_.search_runs(context, search));
+  if (page.items.empty()) return std::optional<tracking::RunInfo>();
+  return std::optional(page.items.front().info);
+}
+
+Result<std::optional<tracking::RunInfo>> ModelRuns::run_of_artifact(const Context& context,
+                                                                    const std::string& artifact_id) {
+  auto producer = lineage_.producer(context, lineage::ArtifactId(artifact_id));
+  if (!producer.ok()) {
+    if (producer.error().code == Code::kNotFound) return std::optional<tracking::RunInfo>();
+    return producer.error();
+  }
+  return run_of_execution(context, producer->execution_id.str());
+}
+
+Result<std::optional<tracking::RunId>> ModelRuns::target(const Context& context,
+                                                         const pipeline::StepRun& run) {
+  if (learns(run.spec.kind)) {
+    std::lock_guard lock(mutex_);
+    const auto found = runs_.find(run.execution_id.str());
+    if (found == runs_.end()) return std::optional<tracking::RunId>();
+    return std::optional(found->second);
+  }
+  const pipeline::InputArtifact* model = judges(run.spec.kind) ? run.input("model") : nullptr;
+  if (model == nullptr) return std::optional<tracking::RunId>();
+  TRY(const auto info, run_of_artifact(context, model->artifact_id));
+  if (!info) return std::optional<tracking::RunId>();
+  return std::optional(info->run_id);
+}
+
+void ModelRuns::said(const pipeline::StepRun& run,
+                     std::span<const pipeline::StepMessage> messages) {
+  if (!learns(run.spec.kind) && !judges(run.spec.kind)) return;
+  const Context context = context_of(run);
+  auto id = target(context, run);
+  if (!id.ok()) return warn(run, id.error());
+  if (!*id) return;
+  if (auto logged = log(context, run, **id, messages); !logged.ok()) warn(run, logged.error());
+}
+
+Result<void> ModelRuns::log(const Context& context, const pipeline::StepRun& run,
+                            const tracking::RunId& id,
+                            std::span<const pipeline::StepMessage> messages) {
+  using Kind = pipeline::StepMessage::Kind;
+  std::vector<tracking::Metric> metrics;
+  std::vector<tracking::Param> params;
+  std::vector<tracking::Tag> tags;
+  for (const pipeline::StepMessage& message : messages) {
+    if (message.kind == Kind::kMetric) {
+      metrics.push_back({message.key, message.number, message.time_ms.value_or(0), message.step, {}, {}, {}});
+    } else if (message.kind == Kind::kParam) {
+      params.push_back({message.key, message.text});
+    } else if (message.kind == Kind::kTag) {
+      tags.push_back({message.key, message.text});
+    } else if (message.kind == Kind::kProperty && message.key.starts_with(kTrialPrefix)) {
+      TRY(log_trial(context, run, id, message.value));
+    }
+  }
+  if (!metrics.empty()) TRY(tracking_.log_metrics(context, id, metrics));
+  if (!params.empty()) TRY(tracking_.log_params(context, id, params));
+  if (!tags.empty()) TRY(tracking_.set_tags(context, id, tags));
+  return {};
+}
+
+Result<void> ModelRuns::log_trial(const Context& context, const pipeline::StepRun& run,
+                                  const tracking::RunId& study, const json::Value& trial) {
+  TRY(const tracking::RunInfo parent, tracking_.run_info(context, study));
+  tracking::NewRun request;
+  request.experiment_id = parent.experiment_id;
+  request.name = "trial-" + std::to_string(trial.integer_or("trial", 0));
+  request.user_id = context.caller;
+  request.tags = {{"mlflow.parentRunId", study.str()},
+                  {"ciclo.pipeline_run_id", run.pipeline_run_id.str()}};
+  TRY(const tracking::Run made, tracking_.create_run(context, request));
+  std::vector<tracking::Param> params;
+  if (const json::Value* chosen = trial.find("parameters"); chosen != nullptr && chosen->is_object()) {
+    for (const auto& [key, value] : chosen->members()) params.push_back({key, text_of(value)});
+  }
+  TRY(tracking_.log_params(context, made.info.run_id, params));
+  if (const json::Value* value = trial.find("value"); value != nullptr && value->is_number()) {
+    const tracking::Metric metric{trial.string_or("metric", "metric"), value->number(), made.info.start_ms, 0, {}, {}, {}};
+    TRY(tracking_.log_metrics(context, made.info.run_id, std::span(&metric, 1)));
+  }
+  tracking::RunUpdate update;
+  update.status = tracking::RunStatus::kFinished;
+  TRY(tracking_.update_run(context, made.info.run_id, update));
+  return {};
+}
+
+void ModelRuns::ended(const pipeline::StepRun& run, pipeline::State state,
+                      const std::optional<Error>& error) {
+  if (!learns(run.spec.kind)) return;
+  std::optional<tracking::RunId> id;
+  {
+    std::lock_guard lock(mutex_);
+    const auto found = runs_.find(run.execution_id.str());
+    if (found == runs_.end()) return;
+    id = found->second;
+    runs_.erase(found);
+  }
+  const Context context = context_of(run);
+  if (error) {
+    const tracking::Tag tag{"ciclo.error", error->message};
+    if (auto set = tracking_.set_tags(context, *id, std::span(&tag, 1)); !set.ok()) warn(run, set.error());
+  }
+  tracking::RunUpdate update;
+  update.status = state == pipeline::State::kSucceeded   ? tracking::RunStatus::kFinished
+                  : state == pipeline::State::kCancelled ? tracking::RunStatus::kKilled
+                                                         : tracking::RunStatus::kFailed;
+  if (auto updated = tracking_.update_run(context, *id, update); !updated.ok()) {
+    warn(run, updated.error());
+  }
+}
+
+}  // namespace ciclo::steps

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/context.h"
+#include "base/result.h"
+#include "lineage/lineage.h"
+#include "pipeline/observer.h"
+#include "tracking/tracking.h"
+
+// The tracking runs of steps that learn. Each execution of train or tune is a run in the experiment named
+// after the pipeline, with what the step says as params and metrics; each trial is a run below that of
+// its study. What evaluate and gate say of a model goes to the run that trained it. Safe to share between
+// threads.
+
+namespace ciclo::steps {
+
+inline constexpr const char* kExecutionTag = "ciclo.execution_id";
+
+class ModelRuns final : public pipeline::StepObserver {
+ public:
+  // Both must outlive the observer.
+  ModelRuns(tracking::Tracking& tracking, lineage::Lineage& lineage);
+
+  void started(const pipeline::StepRun& run) override;
+  void said(const pipeline::StepRun& run, std::span<const pipeline::StepMessage> messages) override;
+  void ended(const pipeline::StepRun& run, pipeline::State state,
+             const std::optional<Error>& error) override;
+
+  // The tracking run of the execution that made the artifact; nullopt when it was made elsewhere.
+  Result<std::optional<tracking::RunInfo>> run_of_artifact(const Context& context,
+                                                           const std::string& artifact_id);
+
+ private:
+  Result<tracking::RunId> create(const Context& context, const pipeline::StepRun& run);
+  Result<std::optional<tracking::RunInfo>> run_of_execution(const Context& context,
+                                                            const std::string& execution_id);
+  Result<std::optional<tracking::RunId>> target(const Context& context, const pipeline::StepRun& run);
+  Result<void> log(const Context& context, const pipeline::StepRun& run, const tracking::RunId& id,
+                   std::span<const pipeline::StepMessage> messages);
+  Result<void> log_trial(const Context& context, const pipeline::StepRun& run,
+                         const tracking::RunId& study, const json::Value& trial);
+
+  tracking::Tracking& tracking_;
+  lineage::Lineage& lineage_;
+  std::mutex mutex_;
+  std::map<std::string, tracking::RunId> runs_;  // execution → run, while it runs; guarded by mutex_
+};
+
+}  // namespace ciclo::steps
