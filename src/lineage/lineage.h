@@ -16,9 +16,10 @@
 #include "lineage/types.h"
 #include "sql/database.h"
 
-// Artifacts, the executions that used and made them, and the questions about both. Bytes go to the blob
-// store first, rows follow in one transaction: a row never names bytes that are not there; a crash
-// between the two leaves bytes that nobody names, which is harmless. Safe to share between threads.
+// Artifacts, the executions that used and made them, and the questions about both. Bytes go to the
+// blob store first, rows follow in one transaction: a row never names bytes that are not there; a
+// crash between the two leaves bytes that nobody names, which is harmless. Safe to share between
+// threads.
 
 namespace ciclo::lineage {
 
@@ -34,22 +35,24 @@ class Lineage {
   Lineage(sql::Database& database, blob::Store& blobs, Clock& clock, IdSource& ids,
           Limits limits = Limits());
 
-  // --- Trees: bytes only, no rows -----------------------------------------------------------------
+  // --- Trees: bytes only, no rows
+  // -----------------------------------------------------------------
 
-  // Stores all files below the directory. Only plain files and directories: anything else, a symbolic
-  // link too, is invalid_argument and named. Empty directories are not kept.
+  // Stores all files below the directory. Only plain files and directories: anything else, a
+  // symbolic link too, is invalid_argument and named. Empty directories are not kept.
   Result<Tree> store_directory(const Context& context, const std::filesystem::path& directory);
 
-  // A tree of blobs that are in the store already; computes its hash. invalid_argument for a path that is
-  // absolute, has an empty, "." or ".." part, or appears twice.
+  // A tree of blobs that are in the store already; computes its hash. invalid_argument for a path
+  // that is absolute, has an empty, "." or ".." part, or appears twice.
   Result<Tree> make_tree(std::vector<File> files) const;
 
-  // Makes the directory, which must not exist, with the tree in it: hard links to the blobs where the
-  // file system allows, copies elsewhere; files are read-only. Appears whole or not at all.
+  // Makes the directory, which must not exist, with the tree in it: hard links to the blobs where
+  // the file system allows, copies elsewhere; files are read-only. Appears whole or not at all.
   Result<void> materialise(const Context& context, const Tree& tree,
                            const std::filesystem::path& directory);
 
-  // --- Rows ---------------------------------------------------------------------------------------
+  // --- Rows
+  // ---------------------------------------------------------------------------------------
 
   // Adds an artifact within the caller's transaction. `properties` must be an object or null.
   Result<Artifact> add_artifact(const Context& context, sql::Txn& txn, std::string_view type,
@@ -67,11 +70,13 @@ class Lineage {
   Result<Tree> tree(const Context& context, const ArtifactId& id);
   Result<Execution> execution(const Context& context, const ExecutionId& id);
 
-  // Newest first; all types when `type` is empty; only artifacts before `before` when it is not empty.
+  // Newest first; all types when `type` is empty; only artifacts before `before` when it is not
+  // empty.
   Result<std::vector<Artifact>> list_artifacts(const Context& context, std::string_view type,
                                                const ArtifactId& before, int limit);
 
-  // --- Questions ----------------------------------------------------------------------------------
+  // --- Questions
+  // ----------------------------------------------------------------------------------
 
   // The execution that made the artifact first; not_found when it was put in from outside.
   Result<Execution> producer(const Context& context, const ArtifactId& id);

@@ -16,7 +16,8 @@ namespace ciclo::lineage {
 using ArtifactId = Id<struct ArtifactTag>;
 using ExecutionId = Id<struct ExecutionTag>;
 
-// A file of an artifact: its path relative to the artifact's root ("data/part-0.parquet"), its bytes.
+// A file of an artifact: its path relative to the artifact's root ("data/part-0.parquet"), its
+// bytes.
 struct File {
   std::string path;
   blob::Hash hash;
@@ -38,7 +39,8 @@ struct Tree {
   const File* find(std::string_view path) const;
 };
 
-// An immutable directory tree with a meaning: "dataset", "model", "transform", "metrics", "report", "file".
+// An immutable directory tree with a meaning: "dataset", "model", "transform", "metrics", "report",
+// "file".
 struct Artifact {
   ArtifactId artifact_id;
   std::string type;
