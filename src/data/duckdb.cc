@@ -333,8 +333,7 @@ std::string csv_arguments(const CsvDialect& csv, bool rejects) {
       ", quote=" + quote_literal(std::string(1, csv.quote)) +
       ", escape=" + quote_literal(std::string(1, csv.escape)) +
       ", comment='', skip=0, strict_mode=true, header=" + (csv.header ? "true" : "false") +
-      ", encoding=" + quote_literal(csv.encoding) + ", nullstr=" + list_literal(csv.null_texts) +
-      ", max_line_size=16777216" +
+      ", nullstr=" + list_literal(csv.null_texts) + ", max_line_size=16777216" +
       ", auto_type_candidates=['BOOLEAN', 'BIGINT', 'DOUBLE', 'DATE', 'TIMESTAMP', "
       "'TIMESTAMPTZ', 'VARCHAR']";
   if (!csv.names.empty()) out += ", names=" + list_literal(csv.names);
@@ -381,14 +380,17 @@ std::string quote_literal(std::string_view text) {
 
 std::string source_sql(const Table& table, bool rejects) {
   const std::string files = list_literal(table.files);
+  const std::string packed =
+      ", compression=" +
+      quote_literal(table.compression == "none" ? "uncompressed" : table.compression);
   switch (table.format) {
     case FileFormat::kParquet: return "read_parquet(" + files + ")";
-    case FileFormat::kJsonLines:
-      return "read_json(" + files + ", format='newline_delimited', records=true, sample_size=-1, " +
-             "union_by_name=true, map_inference_threshold=-1)";
+    case FileFormat::kJson:
+      return "read_json(" + files + ", format='auto', records=true, sample_size=-1, " +
+             "union_by_name=true, map_inference_threshold=-1" + packed + ")";
     case FileFormat::kCsv: break;
   }
-  return "read_csv(" + files + csv_arguments(table.csv, rejects) + ")";
+  return "read_csv(" + files + csv_arguments(table.csv, rejects) + packed + ")";
 }
 
 std::string partial_path(const std::string& path) { return path + ".partial"; }
@@ -619,7 +621,6 @@ Result<std::int64_t> Session::execute(const std::string& statement) {
 }
 
 Result<ParquetFile> Session::copy_to_parquet(std::string_view select, const std::string& path) {
-  TRY(state_->prepare_select(select));
   std::string_view inner = trim(select);
   while (!inner.empty() && inner.back() == ';') inner = trim(inner.substr(0, inner.size() - 1));
   const std::string partial = partial_path(path);

@@ -6,23 +6,21 @@
 #include "data/session.h"
 
 namespace ciclo::data {
-namespace {
-
-// One thread: parallel joins and aggregates give their rows in an order that varies.
-SessionOptions writing(const EngineOptions& engine, const std::string& path) {
-  SessionOptions options{engine, {path, partial_path(path)}};
-  options.engine.threads = 1;
-  return options;
-}
-
-}  // namespace
-
 Engine::Engine(Clock& clock, EngineOptions options) : clock_(clock), options_(std::move(options)) {}
 
 Engine Engine::with_threads(int threads) const {
   EngineOptions options = options_;
   options.threads = threads;
   return Engine(clock_, options);
+}
+
+// One thread: parallel joins and aggregates give their rows in an order that varies, and parallel writers
+// other row groups.
+Result<Session> Engine::open_for_writing(const Context& context, const std::vector<Table>& tables,
+                                         const std::string& path) const {
+  SessionOptions options{options_, {path, partial_path(path)}};
+  options.engine.threads = 1;
+  return Session::open(context, clock_, options, tables);
 }
 
 Result<std::vector<ResultColumn>> Engine::describe(const Context& context,
@@ -63,14 +61,15 @@ Result<std::int64_t> Engine::query_integer(const Context& context, const std::ve
 
 Result<ParquetFile> Engine::write_parquet(const Context& context, const std::vector<Table>& tables,
                                           std::string_view sql, const std::string& path) const {
-  TRY(Session session, Session::open(context, clock_, writing(options_, path), tables));
+  TRY(Session session, open_for_writing(context, tables, path));
+  TRY(session.describe(sql));
   return session.copy_to_parquet(sql, path);
 }
 
 Result<ParquetFile> Engine::write_parquet(const Context& context, const Batch& rows,
                                           const std::string& path) const {
   if (rows.columns.empty()) return invalid_argument("a table needs at least one column");
-  TRY(Session session, Session::open(context, clock_, writing(options_, path), {}));
+  TRY(Session session, open_for_writing(context, {}, path));
   TRY(session.create_table("rows", rows));
   return session.copy_to_parquet("SELECT * FROM \"rows\"", path);
 }

@@ -21,6 +21,8 @@
 
 namespace ciclo::data {
 
+class Session;
+
 struct EngineOptions {
   std::size_t memory_bytes_max = std::size_t{1} << 30;
   int threads = 2;
@@ -28,14 +30,17 @@ struct EngineOptions {
   std::string spill_directory;
 };
 
-enum class FileFormat { kParquet, kCsv, kJsonLines };
+enum class FileFormat {
+  kParquet,
+  kCsv,
+  kJson
+};  // JSON: one object a line, or one array of objects
 
-// How a text table is written. read_csv_dialect (data/ingest.h) finds it out.
+// How a CSV file is written; always UTF-8. data/dialect.h finds it out.
 struct CsvDialect {
   char delimiter = ',';
   char quote = '"';
   char escape = '"';
-  std::string encoding = "utf-8";  // utf-8, utf-16, latin-1
   bool header = true;
   std::vector<std::string> names;  // one a column, unique
   std::vector<std::string> null_texts = {"", "NA", "N/A", "NaN", "nan", "null", "NULL"};
@@ -50,7 +55,9 @@ struct Table {
   std::string name;
   std::vector<std::string> files;  // local paths, taken as they are: no globs
   FileFormat format = FileFormat::kParquet;
-  CsvDialect csv;  // for kCsv
+  CsvDialect csv;                    // for kCsv
+  std::string compression = "none";  // of text files: none, gzip, zstd
+  std::vector<std::string> labels;   // what messages call the files; empty: their paths
 };
 
 struct ResultColumn {
@@ -110,6 +117,10 @@ class Engine {
   const EngineOptions& options() const { return options_; }
   // The same engine with another number of threads.
   Engine with_threads(int threads) const;
+
+  // For this folder: a session (data/session.h) that sees the tables and may write the file.
+  Result<Session> open_for_writing(const Context& context, const std::vector<Table>& tables,
+                                   const std::string& path) const;
 
  private:
   Clock& clock_;

@@ -96,7 +96,7 @@ TEST_F(EngineTest, gives_rows_in_their_order_and_columns_when_there_are_none) {
 TEST_F(EngineTest, sees_bound_files_and_nothing_else) {
   const std::string bound = write("bound.csv", "a\n1\n");
   const std::string other = write("other.csv", "a\n2\n");
-  const Table table{"t", {bound}, FileFormat::kCsv, {}};
+  const Table table{"t", {bound}, FileFormat::kCsv, {}, "none", {}};
   EXPECT_EQ(all("SELECT a FROM t", {table}).rows(), 1U);
   for (const std::string& sql :
        {"SELECT * FROM read_csv('" + other + "')",
@@ -122,8 +122,9 @@ TEST_F(EngineTest, errors_are_one_line_that_names_the_reason) {
   EXPECT_NE(refusal("SELECT nope FROM (SELECT 1 AS a)").find("\"nope\" not found"),
             std::string::npos);
   EXPECT_NE(refusal("SELEC 1").find("syntax error at or near \"SELEC\""), std::string::npos);
-  EXPECT_EQ(refusal("SELECT * FROM t", {{"t", {path("missing")}, FileFormat::kParquet, {}}}),
-            "table \"t\": there is no file " + path("missing"));
+  EXPECT_EQ(
+      refusal("SELECT * FROM t", {{"t", {path("missing")}, FileFormat::kParquet, {}, "none", {}}}),
+      "table \"t\": there is no file " + path("missing"));
   EXPECT_EQ(refusal("SELECT 1 AS a, 2 AS a"),
             "sql: the result has two columns named \"a\"; name one of them differently with AS");
   EXPECT_NE(refusal("SELECT CAST(x AS INT) FROM (VALUES ('1'), ('two')) t(x)").find("'two'"),
@@ -150,7 +151,7 @@ TEST_F(EngineTest, writes_the_same_bytes_for_the_same_rows) {
   ASSERT_TRUE(wide.write_parquet(context, {}, sql, path("b.parquet")).ok());
   EXPECT_EQ(*hash_file(path("a.parquet")), *hash_file(path("b.parquet")));
   EXPECT_EQ(all("SELECT sum(n)::BIGINT AS n FROM t",
-                {{"t", {path("a.parquet")}, FileFormat::kParquet, {}}})
+                {{"t", {path("a.parquet")}, FileFormat::kParquet, {}, "none", {}}})
                 .columns[0]
                 .numbers[0],
             300000);
@@ -172,7 +173,8 @@ TEST_F(EngineTest, writes_rows_from_memory_and_reads_them_back) {
                    {"t", ColumnType::kTimestamp, {0, 1385078400123, std::nan("")}, {}, {}},
                    {"x\"y", ColumnType::kText, {}, {"a", "", "c"}, {1, 1, 0}}};
   ASSERT_TRUE(engine.write_parquet(context, batch, path("m.parquet")).ok());
-  const Batch back = all("SELECT * FROM m", {{"m", {path("m.parquet")}, FileFormat::kParquet, {}}});
+  const Batch back =
+      all("SELECT * FROM m", {{"m", {path("m.parquet")}, FileFormat::kParquet, {}, "none", {}}});
   ASSERT_EQ(back.rows(), 3U);
   for (std::size_t i = 0; i < 4; ++i) {
     EXPECT_EQ(back.columns[i].name, batch.columns[i].name);

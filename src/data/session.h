@@ -40,7 +40,8 @@ class Session {
   // A statement of ours, of any kind; the number of rows changed or written.
   Result<std::int64_t> execute(const std::string& statement);
 
-  // Copies the result of a SELECT to one of the writable files, which is replaced.
+  // Copies the result of a SELECT, which the caller has checked to be one, to one of the writable files,
+  // which is replaced.
   Result<ParquetFile> copy_to_parquet(std::string_view select, const std::string& path);
 
   // Makes a table of the rows.

@@ -211,7 +211,7 @@ struct TableStatistics : testing::Test {
     const std::string path = directory.path() / "t.parquet";
     const auto written = engine.write_parquet(context, {}, sql, path);
     EXPECT_TRUE(written.ok()) << (written.ok() ? "" : written.error().message);
-    return {"t", {path}, FileFormat::kParquet, {}};
+    return {"t", {path}, FileFormat::kParquet, {}, "none", {}};
   }
 };
 
