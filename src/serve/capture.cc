@@ -154,7 +154,8 @@ bool Capture::submit(CapturedRows rows) {
       state_->rows_dropped += count;
       return false;
     }
-    // The writer sleeps for the interval once it has seen the first row; a long queue rouses it sooner.
+    // The writer sleeps for the interval once it has seen the first row; a long queue rouses it
+    // sooner.
     wake = state_->queue.empty() || (state_->queue_bytes < options_.queue_bytes_max / 4 &&
                                      state_->queue_bytes + bytes >= options_.queue_bytes_max / 4);
     state_->queue.push_back(std::move(rows));
@@ -254,7 +255,8 @@ Known& Capture::State::known_of(const CaptureOptions& options, const std::string
   return known.try_emplace(endpoint, options.known_ids_max).first->second;
 }
 
-// Reads, once for each endpoint, what earlier processes wrote: newest days first, until there are enough.
+// Reads, once for each endpoint, what earlier processes wrote: newest days first, until there are
+// enough.
 void Capture::State::load_known(const CaptureOptions& options, const std::string& endpoint) {
   {
     const std::lock_guard lock(known_mutex);

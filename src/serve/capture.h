@@ -22,14 +22,15 @@
 #include "data/batch.h"
 
 // Predictions and labels on disk, as JSON lines:
-//   ROOT/ENDPOINT/captured/2013-06-01/000001.jsonl   one line a predicted row, by the day of its event
-//   ROOT/ENDPOINT/labels/2013-06-02/000001.jsonl     one line a label, by the day it became known
+//   ROOT/ENDPOINT/captured/2013-06-01/000001.jsonl   one line a predicted row, by the day of its
+//   event ROOT/ENDPOINT/labels/2013-06-02/000001.jsonl     one line a label, by the day it became
+//   known
 //
-// Predictions are captured aside: `submit` never waits and never touches the disk; one thread writes,
-// and syncs at least once in every flush interval. A crash loses at most the last interval; what does
-// not fit the bounded queue is dropped and counted. Labels are durable when `append_labels` returns.
-// A crash can leave a torn last line in a file, which readers pass over; a file is never continued by
-// another process, so a torn line is always the last.
+// Predictions are captured aside: `submit` never waits and never touches the disk; one thread
+// writes, and syncs at least once in every flush interval. A crash loses at most the last interval;
+// what does not fit the bounded queue is dropped and counted. Labels are durable when
+// `append_labels` returns. A crash can leave a torn last line in a file, which readers pass over; a
+// file is never continued by another process, so a torn line is always the last.
 
 namespace ciclo::serve {
 
@@ -63,8 +64,8 @@ struct Label {
 
 struct LabelsAccepted {
   std::int64_t accepted = 0;
-  // Of these, labels whose inference id is not among the newest known_ids_max captured ones. They are
-  // kept: a label may come before its prediction is on disk.
+  // Of these, labels whose inference id is not among the newest known_ids_max captured ones. They
+  // are kept: a label may come before its prediction is on disk.
   std::int64_t unknown = 0;
 };
 
@@ -80,14 +81,16 @@ struct CaptureStats {
 // Safe to share between threads. One process writes below one root.
 class Capture {
  public:
-  // The clock must outlive the capture. Starts the writer thread; makes no file before the first row.
+  // The clock must outlive the capture. Starts the writer thread; makes no file before the first
+  // row.
   Capture(CaptureOptions options, Clock& clock);
   // Writes what is queued, syncs, joins.
   ~Capture();
   Capture(const Capture&) = delete;
   Capture& operator=(const Capture&) = delete;
 
-  // Takes the rows without waiting. False when the queue is full; the rows are then counted as dropped.
+  // Takes the rows without waiting. False when the queue is full; the rows are then counted as
+  // dropped.
   bool submit(CapturedRows rows);
 
   // Returns when all that was submitted before is on disk.
@@ -97,8 +100,8 @@ class Capture {
   Result<LabelsAccepted> append_labels(const std::string& endpoint,
                                        const std::vector<Label>& labels);
 
-  // The newest event time that is on disk for the endpoint; absent when there is none. Reads the newest
-  // day's files at the first call after a start.
+  // The newest event time that is on disk for the endpoint; absent when there is none. Reads the
+  // newest day's files at the first call after a start.
   std::optional<std::int64_t> newest_event_ms(const std::string& endpoint);
 
   CaptureStats stats() const;
@@ -130,10 +133,10 @@ struct LabelRow {
   std::int64_t time_ms = 0;
 };
 
-// Reads the rows with an event time in [from_ms, to_ms), file by file in the order of their writing,
-// without order among event times. Lines that are torn or damaged are passed over and counted. An error
-// of the callback ends the reading. What the callback gets is valid during the call only. Safe to call
-// while a Capture writes.
+// Reads the rows with an event time in [from_ms, to_ms), file by file in the order of their
+// writing, without order among event times. Lines that are torn or damaged are passed over and
+// counted. An error of the callback ends the reading. What the callback gets is valid during the
+// call only. Safe to call while a Capture writes.
 struct ReadStats {
   std::uint64_t rows = 0;
   std::uint64_t damaged_lines = 0;

@@ -97,7 +97,8 @@ Result<void> AppendFiles::sync() {
       ++entry;
       continue;
     }
-    // After a failed sync the kernel may have dropped the pages: the file is not to be trusted further.
+    // After a failed sync the kernel may have dropped the pages: the file is not to be trusted
+    // further.
     if (first.ok()) first = synced;
     entry = files_.erase(entry);
   }

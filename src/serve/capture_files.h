@@ -12,9 +12,9 @@
 
 #include "base/result.h"
 
-// Append-only files in numbered order, by directory: what captures and labels are written through. A
-// directory's files are 000001.jsonl, 000002.jsonl, …; each opening begins a new one. Used by one thread
-// at a time.
+// Append-only files in numbered order, by directory: what captures and labels are written through.
+// A directory's files are 000001.jsonl, 000002.jsonl, …; each opening begins a new one. Used by one
+// thread at a time.
 
 namespace ciclo::serve {
 
@@ -29,8 +29,9 @@ class AppendFiles {
   explicit AppendFiles(Limits limits);
   ~AppendFiles();
 
-  // Appends whole lines to the newest file of the directory, which is made when it is missing. After a
-  // failure the file is not continued, so that what it may have left half-written stays its last line.
+  // Appends whole lines to the newest file of the directory, which is made when it is missing.
+  // After a failure the file is not continued, so that what it may have left half-written stays its
+  // last line.
   Result<void> append(const std::filesystem::path& directory, std::string_view lines);
 
   // Makes all that was appended durable. The first error is returned; the others are tried too.

@@ -45,8 +45,8 @@ std::vector<std::int64_t> days_in(const fs::path& directory, std::int64_t from_m
   return days;
 }
 
-// Calls `on_line` for each line that ends with a newline; what follows the last one is torn, or is being
-// written just now.
+// Calls `on_line` for each line that ends with a newline; what follows the last one is torn, or is
+// being written just now.
 Result<void> read_lines(const fs::path& file, ReadStats& stats,
                         const std::function<Result<void>(std::string_view)>& on_line) {
   std::string rest;

@@ -252,7 +252,8 @@ TEST_F(CaptureTest, a_disk_that_refuses_is_reported_and_counted) {
   EXPECT_FALSE(capture.append_labels("flights", {{.inference_id = "a", .label = 1}}).ok());
 }
 
-// What the child has announced through the pipe is on disk when the child is killed without warning.
+// What the child has announced through the pipe is on disk when the child is killed without
+// warning.
 TEST_F(CaptureTest, survives_kill_9) {
   int pipe_ends[2];
   ASSERT_EQ(pipe(pipe_ends), 0);

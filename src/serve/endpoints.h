@@ -2,16 +2,11 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstdint>
-#include <map>
 #include <memory>
-#include <mutex>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
 #include "base/clock.h"
@@ -26,10 +21,10 @@
 #include "sql/database.h"
 
 // Endpoints: stable names under which model versions serve. An endpoint names a model and either an
-// alias, which it follows (registry.alias_moved), or a fixed version. A new version is loaded, checked,
-// warmed and only then swapped in; a request runs to its end on the version it began with; an old
-// version is freed on a thread of its own after its last request. What serves stands in the database, so
-// that a restart serves the same. Safe to share between threads.
+// alias, which it follows (registry.alias_moved), or a fixed version. A new version is loaded,
+// checked, warmed and only then swapped in; a request runs to its end on the version it began with;
+// an old version is freed on a thread of its own after its last request. What serves stands in the
+// database, so that a restart serves the same. Safe to share between threads.
 
 namespace ciclo::serve {
 
@@ -60,8 +55,9 @@ std::string_view state_name(EndpointState state);
 struct Endpoint {
   EndpointSpec spec;
   EndpointState state = EndpointState::kPending;
-  std::string serving_version;  // empty when nothing serves
-  std::string message;          // why the version wanted is not the one serving
+  std::string serving_model;  // empty when nothing serves
+  std::string serving_version;
+  std::string message;  // why the version wanted is not the one serving
   std::int64_t created_ms = 0;
   std::int64_t updated_ms = 0;
 };
@@ -80,13 +76,14 @@ struct EndpointStats {
   std::uint64_t requests = 0;  // answered with predictions
   std::uint64_t failures = 0;
   std::uint64_t rows = 0;
-  // Requests by duration in process: bucket i counts those below 2^i µs and not below the one before.
+  // Requests by duration in process: bucket i counts those below 2^i µs and not below the one
+  // before.
   std::array<std::uint64_t, 24> duration_us{};
 };
 
 struct PredictOptions {
-  // One a row; or one for the request, which becomes ID-0, ID-1, … when there are several rows; or none:
-  // made here. At most 256 bytes each, no two alike in a request.
+  // One a row; or one for the request, which becomes ID-0, ID-1, … when there are several rows; or
+  // none: made here. At most 256 bytes each, no two alike in a request.
   std::vector<std::string> inference_ids;
   // When what is predicted about happens, ms since the epoch: one a row, one for all, or none: now.
   // Between 1970 and one day from now.
@@ -110,6 +107,9 @@ struct ServingVersion {
   std::string version;
   bool capture = true;
   std::unique_ptr<const Model> loaded;
+
+  struct Counters;
+  std::shared_ptr<Counters> counters;  // of the endpoint; shared by its versions
 };
 
 class Endpoints {
@@ -121,13 +121,13 @@ class Endpoints {
   Endpoints(const Endpoints&) = delete;
   Endpoints& operator=(const Endpoints&) = delete;
 
-  // Loads what served before the last stop, then follows the registry on a thread. An endpoint whose
-  // version cannot be loaded is failed and tried again; the others serve.
+  // Loads what served before the last stop, then follows the registry on a thread. An endpoint
+  // whose version cannot be loaded is failed and tried again; the others serve.
   Result<void> start();
   void stop();
 
-  // Makes the endpoint, or changes it to the spec, and loads its version before it returns. When the
-  // load fails: the endpoint is kept, as it was if it served, and the error is returned.
+  // Makes the endpoint, or changes it to the spec, and loads its version before it returns. When
+  // the load fails: the endpoint is kept, as it was if it served, and the error is returned.
   Result<Endpoint> put(const Context& ctx, const EndpointSpec& spec);
   // Captured predictions stay on disk.
   Result<void> remove(const Context& ctx, std::string_view name);
@@ -138,16 +138,16 @@ class Endpoints {
                                               std::int64_t before, int limit);
   EndpointStats stats(std::string_view name) const;
 
-  // Makes each endpoint serve the version its spec wants now. What the following thread does at each
-  // registry.alias_moved; callers that have moved an alias may wait here for the swap.
+  // Makes each endpoint serve the version its spec wants now. What the following thread does at
+  // each registry.alias_moved; callers that have moved an alias may wait here for the swap.
   Result<void> reconcile(const Context& ctx);
 
   // Predicts and hands the rows to the capture. not_found: no such endpoint or version;
   // unavailable: nothing is loaded yet; otherwise what the model says of the rows.
   Result<Prediction> predict(const Context& ctx, std::string_view name, data::Batch rows,
                              const PredictOptions& options = {});
-  // The same for a handle taken before, so that a protocol reads the body by the signature of the very
-  // version that predicts.
+  // The same for a handle taken before, so that a protocol reads the body by the signature of the
+  // very version that predicts.
   Result<Prediction> predict(const Context& ctx,
                              const std::shared_ptr<const ServingVersion>& serving, data::Batch rows,
                              const PredictOptions& options = {});

@@ -9,8 +9,8 @@
 namespace ciclo::serve {
 
 // The newest of many ids, by 64-bit hash: at least the last `ids_max / 2` that were added, at most
-// `ids_max`, in at most 16 bytes each. Two different ids of one hash are taken for one (at a million
-// ids: once in 10^7 questions). Used by one thread at a time.
+// `ids_max`, in at most 16 bytes each. Two different ids of one hash are taken for one (at a
+// million ids: once in 10^7 questions). Used by one thread at a time.
 class KnownIds {
  public:
   explicit KnownIds(std::size_t ids_max);

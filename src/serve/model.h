@@ -11,7 +11,8 @@
 #include "data/batch.h"
 
 // The two ports through which an endpoint reaches its models: a loaded model that predicts, and the
-// place where models come from. package_model.h implements them over the registry and train::Package.
+// place where models come from. package_model.h implements them over the registry and
+// train::Package.
 
 namespace ciclo::serve {
 
@@ -41,8 +42,8 @@ class Model {
   virtual const data::Batch& input_example() const = 0;
 
   // One output row for each input row, with the columns of signature().outputs. Columns beyond the
-  // signature are ignored, their order is free. invalid_argument names the column that is missing or
-  // has another type.
+  // signature are ignored, their order is free. invalid_argument names the column that is missing
+  // or has another type.
   virtual Result<data::Batch> predict(const data::Batch& rows) const = 0;
 };
 

@@ -8,6 +8,7 @@ CREATE TABLE endpoints (
   capture BIGINT NOT NULL,
   monitor TEXT NOT NULL,
   state TEXT NOT NULL,
+  serving_model TEXT NOT NULL,
   serving_version TEXT NOT NULL,
   message TEXT NOT NULL,
   created_ms BIGINT NOT NULL,

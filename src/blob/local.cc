@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/text.h"
+#include "blob/store.h"
+
+namespace ciclo::blob {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kPieceBytes = 1 << 18;
+
+class Descriptor {
+ public:
+  explicit Descriptor(int number = -1) : number_(number) {}
+  ~Descriptor() {
+    if (number_ >= 0) ::close(number_);
+  }
+  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(number_, other.number_);
+    return *this;
+  }
+  int get() const { return number_; }
+  bool is_open() const { return number_ >= 0; }
+
+ private:
+  int number_;
+};
+
+Result<void> make_directory(const fs::path& directory) {
+  std::error_code failure;
+  fs::create_directories(directory, failure);
+  if (failure) return file_error("make directory", directory, failure.value());
+  return {};
+}
+
+// Nothing but a hash becomes part of a path.
+Result<void> check_hash(const Hash& hash) {
+  const auto is_digit = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+  if (hash.size() == 64 && std::ranges::all_of(hash, is_digit)) return {};
+  return invalid_argument("blob hash " + ciclo::quoted(hash) +
+                          ": expected 64 lower-case hexadecimal digits");
+}
+
+// A file in tmp/ that its writer holds locked, so that a store that opens meanwhile can tell it from
+// what a crash has left.
+struct Temporary {
+  fs::path path;
+  Descriptor file;
+};
+
+Result<Temporary> create_temporary(const fs::path& folder) {
+  while (true) {
+    std::string name = (folder / "XXXXXX").string();
+    Descriptor file(::mkostemp(name.data(), O_CLOEXEC));
+    if (!file.is_open()) return file_error("create", name, errno);
+    struct stat status {};
+    if (::flock(file.get(), LOCK_EX) != 0) return file_error("lock", name, errno);
+    if (::fstat(file.get(), &status) != 0) return file_error("look at", name, errno);
+    // Taken for a leftover between its making and its locking.
+    if (status.st_nlink == 0) continue;
+    return Temporary{std::move(name), std::move(file)};
+  }
+}
+
+void remove_leftovers(const fs::path& folder) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    const Descriptor file(::open(entry.path().c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+    if (!file.is_open() || ::flock(file.get(), LOCK_EX | LOCK_NB) != 0) continue;
+    ::unlink(entry.path().c_str());
+  }
+}
+
+class LocalStore final : public Store {
+ public:
+  explicit LocalStore(const fs::path& directory)
+      : objects_(directory / "objects"), temporary_(directory / "tmp") {}
+
+  Result<std::unique_ptr<Writer>> create() override;
+  Result<std::uint64_t> size(const Hash& hash) override;
+  Result<void> read(const Hash& hash, std::uint64_t offset, std::uint64_t length,
+                    const std::function<Result<void>(std::string_view)>& piece) override;
+  Result<std::string> local_path(const Hash& hash) override;
+  Result<void> remove(const Hash& hash) override;
+
+  // Gives a written and synced file its place. Durable when it returns success.
+  Result<void> place(const fs::path& temporary, const Hash& hash);
+
+ private:
+  fs::path folder_of(const Hash& hash) const { return objects_ / hash.substr(0, 2); }
+  fs::path path_of(const Hash& hash) const { return folder_of(hash) / hash.substr(2); }
+  Result<Descriptor> open_object(const Hash& hash, std::uint64_t& size) const;
+  Result<void> make_folder(const Hash& hash);
+
+  const fs::path objects_;
+  const fs::path temporary_;
+  std::array<std::atomic<bool>, 256> has_folder_{};  // by the hash's first byte: made and synced
+};
+
+class LocalWriter final : public Writer {
+ public:
+  LocalWriter(LocalStore& store, Temporary temporary)
+      : store_(store), temporary_(std::move(temporary)) {}
+  ~LocalWriter() override {
+    if (!is_placed_) ::unlink(temporary_.path.c_str());
+  }
+
+  Result<void> write(std::string_view bytes) override {
+    hasher_.update(bytes);
+    size_ += bytes.size();
+    while (!bytes.empty()) {
+      const ssize_t written = ::write(temporary_.file.get(), bytes.data(), bytes.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) {
+        is_broken_ = true;
+        return file_error("write", temporary_.path, errno);
+      }
+      bytes.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return {};
+  }
+
+  Result<Committed> commit() override {
+    CHECK(!is_placed_);
+    if (is_broken_) return internal("a blob whose writing failed cannot be committed");
+    Committed committed{hasher_.digest(), size_};
+    if (::fchmod(temporary_.file.get(), 0444) != 0) {
+      return file_error("set the mode of", temporary_.path, errno);
+    }
+    if (::fsync(temporary_.file.get()) != 0) return file_error("sync", temporary_.path, errno);
+    TRY(store_.place(temporary_.path, committed.hash));
+    is_placed_ = true;
+    return committed;
+  }
+
+ private:
+  LocalStore& store_;
+  Temporary temporary_;
+  Hasher hasher_;
+  std::uint64_t size_ = 0;
+  bool is_broken_ = false;
+  bool is_placed_ = false;
+};
+
+Result<std::unique_ptr<Writer>> LocalStore::create() {
+  TRY(auto temporary, create_temporary(temporary_));
+  return std::unique_ptr<Writer>(new LocalWriter(*this, std::move(temporary)));
+}
+
+// The rename replaces an equal value when there is one: its bytes are the same, and whoever reads the old
+// file goes on reading it.
+Result<void> LocalStore::place(const fs::path& temporary, const Hash& hash) {
+  TRY(make_folder(hash));
+  const fs::path target = path_of(hash);
+  if (::rename(temporary.c_str(), target.c_str()) != 0) {
+    return file_error("rename to", target, errno);
+  }
+  return sync_directory(folder_of(hash));
+}
+
+Result<void> LocalStore::make_folder(const Hash& hash) {
+  auto& has_folder = has_folder_[std::stoul(hash.substr(0, 2), nullptr, 16)];
+  if (has_folder) return {};
+  TRY(make_directory(folder_of(hash)));
+  TRY(sync_directory(objects_));
+  has_folder = true;
+  return {};
+}
+
+Result<Descriptor> LocalStore::open_object(const Hash& hash, std::uint64_t& size) const {
+  TRY(check_hash(hash));
+  const fs::path path = path_of(hash);
+  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.is_open() && errno == ENOENT) return not_found("blob " + hash + " is not in the store");
+  if (!file.is_open()) return file_error("open", path, errno);
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) return file_error("look at", path, errno);
+  size = static_cast<std::uint64_t>(status.st_size);
+  return file;
+}
+
+Result<std::uint64_t> LocalStore::size(const Hash& hash) {
+  std::uint64_t bytes = 0;
+  TRY(open_object(hash, bytes));
+  return bytes;
+}
+
+// A value that is read whole is also checked against its hash.
+Result<void> LocalStore::read(const Hash& hash, std::uint64_t offset, std::uint64_t length,
+                              const std::function<Result<void>(std::string_view)>& piece) {
+  std::uint64_t size = 0;
+  TRY(const Descriptor file, open_object(hash, size));
+  const bool is_whole = offset == 0 && length >= size;
+  std::uint64_t left = offset >= size ? 0 : std::min(length, size - offset);
+  Hasher hasher;
+  std::vector<char> buffer(std::min<std::uint64_t>(kPieceBytes, left));
+  while (left > 0) {
+    const auto wanted = std::min<std::uint64_t>(buffer.size(), left);
+    const ssize_t got = ::pread(file.get(), buffer.data(), wanted, static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return file_error("read", path_of(hash), errno);
+    if (got == 0) return data_loss("blob " + hash + " became shorter while it was read");
+    const std::string_view bytes(buffer.data(), static_cast<std::size_t>(got));
+    if (is_whole) hasher.update(bytes);
+    offset += bytes.size();
+    left -= bytes.size();
+    TRY(piece(bytes));
+  }
+  if (is_whole && hasher.digest() != hash) {
+    return data_loss("the bytes of blob " + hash + " have the hash " + hasher.digest());
+  }
+  return {};
+}
+
+Result<std::string> LocalStore::local_path(const Hash& hash) {
+  TRY(size(hash));
+  return path_of(hash).string();
+}
+
+Result<void> LocalStore::remove(const Hash& hash) {
+  TRY(check_hash(hash));
+  const fs::path path = path_of(hash);
+  if (::unlink(path.c_str()) == 0) return sync_directory(folder_of(hash));
+  if (errno == ENOENT) return {};
+  return file_error("remove", path, errno);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> open_local(const std::string& directory) {
+  std::error_code failure;
+  const fs::path root = fs::absolute(directory, failure);
+  if (failure) return file_error("find", directory, failure.value());
+  TRY(make_directory(root / "objects"));
+  TRY(make_directory(root / "tmp"));
+  TRY(sync_directory(root));
+  TRY(sync_directory(root.parent_path()));
+  remove_leftovers(root / "tmp");
+  return std::unique_ptr<Store>(new LocalStore(root));
+}
+
+}  // namespace ciclo::blob

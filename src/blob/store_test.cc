@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "blob/store.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+#include <vector>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/random.h"
+
+namespace ciclo::blob {
+namespace {
+
+namespace fs = std::filesystem;
+
+class LocalBlobs : public testing::Test {
+ protected:
+  LocalBlobs() { reopen(); }
+
+  void reopen() {
+    auto opened = open("file:" + root().string());
+    ASSERT_TRUE(opened.ok()) << opened.error().message;
+    store_ = std::move(opened).value();
+  }
+
+  fs::path root() const { return folder_.path() / "blobs"; }
+
+  std::size_t files_in(std::string_view part) const {
+    std::size_t files = 0;
+    for (const auto& entry : fs::recursive_directory_iterator(root() / part)) {
+      if (entry.is_regular_file()) ++files;
+    }
+    return files;
+  }
+
+  std::string read_range(const Hash& hash, std::uint64_t offset, std::uint64_t length) {
+    std::string out;
+    const auto read =
+        store_->read(hash, offset, length, [&](std::string_view piece) -> Result<void> {
+          out.append(piece);
+          return {};
+        });
+    return read.ok() ? out : read.error().message;
+  }
+
+  TemporaryDirectory folder_;
+  std::unique_ptr<Store> store_;
+};
+
+TEST_F(LocalBlobs, gives_back_what_was_put) {
+  const std::string value = std::string(700'000, 'x') + std::string("\0end", 4);
+  const auto put = store_->put(value);
+  ASSERT_TRUE(put.ok()) << put.error().message;
+  EXPECT_EQ(put->hash, hash_bytes(value));
+  EXPECT_EQ(put->size, value.size());
+  reopen();
+  EXPECT_EQ(*store_->get(put->hash), value);
+  EXPECT_EQ(*store_->size(put->hash), value.size());
+  EXPECT_EQ(*read_file(*store_->local_path(put->hash)), value);
+}
+
+TEST_F(LocalBlobs, reads_ranges) {
+  const auto hash = store_->put("0123456789")->hash;
+  EXPECT_EQ(read_range(hash, 0, 3), "012");
+  EXPECT_EQ(read_range(hash, 7, 100), "789");
+  EXPECT_EQ(read_range(hash, 10, 1), "");
+  EXPECT_EQ(read_range(hash, 99, 1), "");
+  EXPECT_EQ(read_range(hash, 5, 0), "");
+}
+
+TEST_F(LocalBlobs, stores_empty_values) {
+  const auto put = store_->put("");
+  ASSERT_TRUE(put.ok());
+  EXPECT_EQ(*store_->get(put->hash), "");
+}
+
+TEST_F(LocalBlobs, stores_the_same_bytes_once) {
+  const auto first = store_->put("same");
+  const auto second = store_->put("same");
+  EXPECT_EQ(first->hash, second->hash);
+  EXPECT_EQ(files_in("objects"), 1U);
+  EXPECT_EQ(files_in("tmp"), 0U);
+}
+
+TEST_F(LocalBlobs, stores_files) {
+  const auto file = folder_.path() / "f";
+  ASSERT_TRUE(write_file_durably(file, "content").ok());
+  EXPECT_EQ(store_->put_file(file.string())->hash, hash_bytes("content"));
+  EXPECT_EQ(store_->put_file((folder_.path() / "none").string()).error().code, Code::kNotFound);
+}
+
+TEST_F(LocalBlobs, a_writer_without_commit_leaves_nothing) {
+  {
+    const auto writer = store_->create();
+    ASSERT_TRUE((*writer)->write("half").ok());
+    EXPECT_EQ(files_in("tmp"), 1U);
+  }
+  EXPECT_EQ(files_in("tmp"), 0U);
+  EXPECT_EQ(files_in("objects"), 0U);
+}
+
+TEST_F(LocalBlobs, opening_removes_leftovers_but_not_what_is_being_written) {
+  std::ofstream(root() / "tmp" / "left-by-a-crash") << "half";
+  auto writer = store_->create();
+  ASSERT_TRUE((*writer)->write("whole").ok());
+  const auto other = open_local(root().string());
+  EXPECT_EQ(files_in("tmp"), 1U);
+  const auto committed = (*writer)->commit();
+  ASSERT_TRUE(committed.ok()) << committed.error().message;
+  EXPECT_EQ(*(*other)->get(committed->hash), "whole");
+}
+
+TEST_F(LocalBlobs, takes_nothing_but_hashes_for_paths) {
+  const std::string outside = "../../" + std::string(58, 'a');
+  for (const std::string& hash :
+       {std::string(), outside, std::string("/etc/passwd"), std::string(64, 'A'),
+        std::string(63, 'a'), std::string(64, '.')}) {
+    EXPECT_EQ(store_->size(hash).error().code, Code::kInvalidArgument) << hash;
+    EXPECT_EQ(store_->local_path(hash).error().code, Code::kInvalidArgument) << hash;
+    EXPECT_EQ(store_->get(hash).error().code, Code::kInvalidArgument) << hash;
+    EXPECT_EQ(store_->remove(hash).error().code, Code::kInvalidArgument) << hash;
+  }
+}
+
+TEST_F(LocalBlobs, a_missing_value_is_not_found) {
+  const Hash hash = hash_bytes("nobody put this");
+  EXPECT_EQ(store_->get(hash).error().code, Code::kNotFound);
+  EXPECT_EQ(store_->local_path(hash).error().code, Code::kNotFound);
+  EXPECT_TRUE(store_->remove(hash).ok());
+}
+
+TEST_F(LocalBlobs, removes) {
+  const Hash hash = store_->put("value")->hash;
+  EXPECT_TRUE(store_->remove(hash).ok());
+  EXPECT_EQ(store_->size(hash).error().code, Code::kNotFound);
+  EXPECT_TRUE(store_->put("value").ok());
+}
+
+TEST_F(LocalBlobs, notices_changed_bytes) {
+  const Hash hash = store_->put("value")->hash;
+  const std::string path = *store_->local_path(hash);
+  fs::permissions(path, fs::perms::owner_all);
+  std::ofstream(path) << "walue";
+  EXPECT_EQ(store_->get(hash).error().code, Code::kDataLoss);
+}
+
+TEST_F(LocalBlobs, refuses_to_hold_too_much_in_memory) {
+  const Hash hash = store_->put("0123456789")->hash;
+  EXPECT_EQ(store_->get(hash, 9).error().code, Code::kResourceExhausted);
+  EXPECT_TRUE(store_->get(hash, 10).ok());
+}
+
+TEST_F(LocalBlobs, an_error_of_the_reader_ends_the_reading) {
+  const Hash hash = store_->put(std::string(1'000'000, 'x'))->hash;
+  int pieces = 0;
+  const auto read = store_->read(hash, 0, 1'000'000, [&](std::string_view) -> Result<void> {
+    ++pieces;
+    return cancelled("enough");
+  });
+  EXPECT_EQ(read.error().code, Code::kCancelled);
+  EXPECT_EQ(pieces, 1);
+}
+
+TEST_F(LocalBlobs, threads_may_put_the_same_values_at_once) {
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 25; ++i) EXPECT_TRUE(store_->put("value " + std::to_string(i)).ok());
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(files_in("objects"), 25U);
+  EXPECT_EQ(files_in("tmp"), 0U);
+}
+
+TEST(BlobUrl, names_what_it_expects) {
+  EXPECT_EQ(open("ftp:x").error().code, Code::kInvalidArgument);
+  EXPECT_EQ(open("file:").error().code, Code::kInvalidArgument);
+}
+
+// Puts values until it is killed; tells of each commit by one line with its hash.
+[[noreturn]] void put_for_ever(const std::string& directory, int told, std::uint64_t seed) {
+  auto store = open_local(directory);
+  SeededRandom random(seed);
+  while (store.ok()) {
+    const std::string value(random.below(200'000), static_cast<char>('a' + random.below(26)));
+    const auto put = (*store)->put(value + std::to_string(random.next()));
+    if (!put.ok()) break;
+    const std::string line = put->hash + "\n";
+    if (::write(told, line.data(), line.size()) != 65) break;
+  }
+  ::_exit(1);
+}
+
+TEST_F(LocalBlobs, everything_acknowledged_survives_kill_9_and_nothing_half_done_shows) {
+  SeededRandom random(7);
+  std::vector<Hash> acknowledged;
+  for (int round = 0; round < 8; ++round) {
+    int ends[2];
+    ASSERT_EQ(::pipe(ends), 0);
+    const pid_t child = ::fork();
+    if (child == 0) put_for_ever(root().string(), ends[1], static_cast<std::uint64_t>(round));
+    ::close(ends[1]);
+    const std::uint64_t commits = 1 + random.below(12);
+    std::string told;
+    std::array<char, 65> line{};
+    // Killed while it works on the next one, which takes longer than the signal.
+    while (told.size() < commits * 65) {
+      const ssize_t got = ::read(ends[0], line.data(), line.size());
+      ASSERT_GT(got, 0);
+      told.append(line.data(), static_cast<std::size_t>(got));
+    }
+    ::kill(child, SIGKILL);
+    ssize_t got = 0;
+    while ((got = ::read(ends[0], line.data(), line.size())) > 0) {
+      told.append(line.data(), static_cast<std::size_t>(got));
+    }
+    ::close(ends[0]);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    EXPECT_TRUE(WIFSIGNALED(status));
+    for (std::size_t at = 0; at + 65 <= told.size(); at += 65) {
+      acknowledged.push_back(told.substr(at, 64));
+    }
+  }
+  reopen();
+  EXPECT_EQ(files_in("tmp"), 0U);
+  for (const auto& hash : acknowledged) EXPECT_TRUE(store_->get(hash).ok()) << hash;
+  for (const auto& entry : fs::recursive_directory_iterator(root() / "objects")) {
+    if (!entry.is_regular_file()) continue;
+    const auto& path = entry.path();
+    EXPECT_EQ(*hash_file(path), path.parent_path().filename().string() + path.filename().string());
+  }
+}
+
+}  // namespace
+}  // namespace ciclo::blob

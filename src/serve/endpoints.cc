@@ -1,0 +1,605 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serve/endpoints.h"
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cctype>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <unordered_set>
+#include <utility>
+
+#include "base/json_fields.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "base/worker_pool.h"
+#include "serve/reaper.h"
+#include "serve/store.h"
+
+namespace ciclo::serve {
+
+struct ServingVersion::Counters {
+  std::atomic<std::uint64_t> requests{0};
+  std::atomic<std::uint64_t> failures{0};
+  std::atomic<std::uint64_t> rows{0};
+  std::array<std::atomic<std::uint64_t>, 24> duration_us{};
+};
+
+namespace {
+
+constexpr std::int64_t kDayMs = 86'400'000;
+constexpr std::size_t kInferenceIdBytesMax = 256;
+constexpr std::string_view kConsumer = "serve.endpoints";
+constexpr std::chrono::milliseconds kFollowInterval{1'000};
+constexpr std::int64_t kRetryFirstNs = 1'000'000'000;
+constexpr std::int64_t kRetryMaxNs = 60'000'000'000;
+constexpr int kWarmUps = 3;
+
+Result<void> check_spec(const EndpointSpec& spec) {
+  const auto is_allowed = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-' || c == '.';
+  };
+  if (spec.name.empty() || spec.name.size() > 64 || spec.name.front() == '.' ||
+      !std::all_of(spec.name.begin(), spec.name.end(), is_allowed)) {
+    return invalid_argument(
+        "endpoint name " + quoted(spec.name) +
+        ": must be 1 to 64 letters, digits, '_', '-' or '.', not beginning with "
+        "'.'");
+  }
+  if (spec.model.empty()) {
+    return invalid_argument("endpoint " + quoted(spec.name) + ": names no model");
+  }
+  if (spec.alias.empty() == spec.version.empty()) {
+    return invalid_argument("endpoint " + quoted(spec.name) +
+                            ": needs either an alias to follow or a fixed version");
+  }
+  return {};
+}
+
+// Runs the model on its own example before anyone else does: what fails here would fail for users,
+// and what is slow once is slow now.
+Result<void> check_and_warm(const Model& model) {
+  const Signature& signature = model.signature();
+  if (signature.inputs.empty() || signature.outputs.empty()) {
+    return failed_precondition("its signature has no inputs or no outputs");
+  }
+  const data::Batch& example = model.input_example();
+  if (example.rows() == 0) return {};
+  for (int i = 0; i < kWarmUps; ++i) {
+    const auto outputs = model.predict(example);
+    if (!outputs.ok()) return outputs.error().with_context("it fails on its own input example");
+    if (outputs->rows() != example.rows() || outputs->columns.size() != signature.outputs.size()) {
+      return failed_precondition(
+          "it answers its own input example with another shape than its "
+          "signature tells");
+    }
+  }
+  return {};
+}
+
+Result<std::vector<std::string>> inference_ids_for(std::size_t rows,
+                                                   const std::vector<std::string>& given,
+                                                   IdSource& ids) {
+  std::vector<std::string> out;
+  out.reserve(rows);
+  if (given.empty()) {
+    for (std::size_t i = 0; i < rows; ++i) out.push_back(ids.next());
+    return out;
+  }
+  for (const auto& id : given) {
+    if (id.empty() || id.size() > kInferenceIdBytesMax || !is_utf8(id)) {
+      return invalid_argument("inference id " + quoted(id) + ": must be 1 to " +
+                              std::to_string(kInferenceIdBytesMax) + " bytes of UTF-8");
+    }
+  }
+  if (given.size() == 1 && rows > 1) {
+    for (std::size_t i = 0; i < rows; ++i) out.push_back(given.front() + "-" + std::to_string(i));
+    return out;
+  }
+  if (given.size() != rows) {
+    return invalid_argument("got " + std::to_string(given.size()) + " inference ids for " +
+                            std::to_string(rows) + " rows; give one a row, one, or none");
+  }
+  if (rows > 1) {
+    std::unordered_set<std::string_view> seen;
+    for (const auto& id : given) {
+      if (!seen.insert(id).second) {
+        return invalid_argument("inference id " + quoted(id) + " is given to two rows");
+      }
+    }
+  }
+  return given;
+}
+
+Result<std::vector<std::int64_t>> event_times_for(std::size_t rows,
+                                                  const std::vector<std::int64_t>& given,
+                                                  std::int64_t now_ms) {
+  if (given.empty()) return std::vector<std::int64_t>(rows, now_ms);
+  for (const std::int64_t time_ms : given) {
+    // A time in the far future would end every window of the monitor.
+    if (time_ms < 0 || time_ms > now_ms + kDayMs) {
+      return invalid_argument("event time " + std::to_string(time_ms) +
+                              ": must be milliseconds since 1970, at most one day from now");
+    }
+  }
+  if (given.size() == 1) return std::vector<std::int64_t>(rows, given.front());
+  if (given.size() != rows) {
+    return invalid_argument("got " + std::to_string(given.size()) + " event times for " +
+                            std::to_string(rows) + " rows; give one a row, one for all, or none");
+  }
+  return given;
+}
+
+Result<void> check_labels(const std::vector<Label>& labels, std::int64_t now_ms) {
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    const Label& label = labels[i];
+    const std::string place = "labels[" + std::to_string(i) + "]: ";
+    if (label.inference_id.empty() || label.inference_id.size() > kInferenceIdBytesMax) {
+      return invalid_argument(place + "inference_id must be 1 to " +
+                              std::to_string(kInferenceIdBytesMax) + " bytes");
+    }
+    if (!label.label.is_number() && !label.label.is_bool() && !label.label.is_string()) {
+      return invalid_argument(place + "label must be a number, a boolean or a text, got " +
+                              std::string(json::kind_name(label.label.kind())));
+    }
+    if (label.time_ms && (*label.time_ms < 0 || *label.time_ms > now_ms + kDayMs)) {
+      return invalid_argument(place +
+                              "time_ms must be milliseconds since 1970, at most one day "
+                              "from now");
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string_view state_name(EndpointState state) {
+  switch (state) {
+    case EndpointState::kPending: return "pending";
+    case EndpointState::kReady: return "ready";
+    case EndpointState::kFailed: return "failed";
+  }
+  return "pending";
+}
+
+const Signature::Column* Signature::input(std::string_view name) const {
+  for (const auto& column : inputs) {
+    if (column.name == name) return &column;
+  }
+  return nullptr;
+}
+
+struct Endpoints::State {
+  State(sql::Database& database_in, events::Log& log_in, Clock& clock_in, IdSource& ids_in,
+        ModelSource& source_in, Capture& capture_in)
+      : database(database_in),
+        log(log_in),
+        clock(clock_in),
+        ids(ids_in),
+        source(source_in),
+        capture(capture_in) {}
+
+  sql::Database& database;
+  events::Log& log;
+  Clock& clock;
+  IdSource& ids;
+  ModelSource& source;
+  Capture& capture;
+  std::shared_ptr<Reaper> reaper = std::make_shared<Reaper>();
+
+  // What requests read: one shared lock, one copy of a pointer. Not std::atomic<std::shared_ptr>:
+  // g++ 12 unlocks its load with relaxed order, which is a race.
+  struct Slot {
+    std::shared_ptr<ServingVersion::Counters> counters;
+    std::shared_ptr<const ServingVersion> serving;  // null while nothing is loaded
+  };
+  mutable std::shared_mutex slots_mutex;
+  std::map<std::string, Slot, std::less<>> slots;  // guarded by slots_mutex
+
+  // One change of endpoints at a time. Held while a version loads: changes are rare, and two that
+  // ran at once could swap in the wrong order. Requests never take it.
+  std::mutex control_mutex;
+  struct Retry {
+    std::string wanted;
+    std::int64_t not_before_ns = 0;
+    std::int64_t wait_ns = 0;
+  };
+  std::map<std::string, Retry, std::less<>> retries;  // guarded by control_mutex
+
+  std::atomic<bool> is_ready{false};
+  std::jthread follower;
+
+  Result<std::string> wanted_version(const Context& ctx, const EndpointSpec& spec);
+  Result<std::unique_ptr<ServingVersion>> load(const Context& ctx, const EndpointSpec& spec,
+                                               const std::string& version);
+  void show(std::unique_ptr<ServingVersion> loaded);
+  Result<Endpoint> deploy(const Context& ctx, Endpoint endpoint, const std::string& version);
+  Result<void> note_failure(const Context& ctx, const Endpoint& endpoint, const Error& error);
+  Result<void> reconcile_one(const Context& ctx, const Endpoint& endpoint);
+  Result<void> reconcile_all(const Context& ctx);
+  void follow(std::stop_token stop);
+};
+
+Endpoints::Endpoints(sql::Database& database, events::Log& log, Clock& clock, IdSource& ids,
+                     ModelSource& source, Capture& capture)
+    : state_(std::make_unique<State>(database, log, clock, ids, source, capture)) {}
+
+Endpoints::~Endpoints() {
+  stop();
+  state_->slots.clear();
+  state_->reaper->stop();
+}
+
+Result<void> Endpoints::start() {
+  const Context ctx{.caller = "serve"};
+  {
+    const std::lock_guard control(state_->control_mutex);
+    TRY(const auto all,
+        state_->database.view([](sql::Reader& reader) { return store::list(reader); }));
+    for (const auto& endpoint : all) {
+      {
+        const std::unique_lock lock(state_->slots_mutex);
+        state_->slots[endpoint.spec.name].counters = std::make_shared<ServingVersion::Counters>();
+      }
+      if (endpoint.serving_version.empty()) continue;
+      EndpointSpec served = endpoint.spec;
+      served.model = endpoint.serving_model;
+      auto loaded = state_->load(ctx, served, endpoint.serving_version);
+      if (loaded.ok()) {
+        state_->show(std::move(*loaded));
+      } else {
+        TRY(state_->note_failure(ctx, endpoint, loaded.error()));
+      }
+    }
+    TRY(state_->reconcile_all(ctx));
+  }
+  state_->is_ready = true;
+  state_->follower =
+      std::jthread([state = state_.get()](std::stop_token stop) { state->follow(stop); });
+  return {};
+}
+
+void Endpoints::stop() {
+  state_->follower.request_stop();
+  state_->log.wake();
+  if (state_->follower.joinable()) state_->follower.join();
+}
+
+bool Endpoints::is_ready() const { return state_->is_ready; }
+
+Result<std::string> Endpoints::State::wanted_version(const Context& ctx, const EndpointSpec& spec) {
+  if (!spec.version.empty()) return spec.version;
+  return source.resolve(ctx, spec.model, spec.alias);
+}
+
+Result<std::unique_ptr<ServingVersion>> Endpoints::State::load(const Context& ctx,
+                                                               const EndpointSpec& spec,
+                                                               const std::string& version) {
+  const std::string name = "model " + quoted(spec.model) + " version " + version;
+  auto model = source.load(ctx, spec.model, version);
+  if (!model.ok()) return model.error().with_context("cannot load " + name);
+  const auto checked = check_and_warm(**model);
+  if (!checked.ok()) return checked.error().with_context("cannot serve " + name);
+  auto serving = std::make_unique<ServingVersion>();
+  serving->endpoint = spec.name;
+  serving->model = spec.model;
+  serving->version = version;
+  serving->capture = spec.capture;
+  serving->loaded = std::move(*model);
+  return serving;
+}
+
+// From here on new requests run on this version; the old one is freed after its last.
+void Endpoints::State::show(std::unique_ptr<ServingVersion> loaded) {
+  const std::string name = loaded->endpoint;
+  std::shared_ptr<const ServingVersion> old;
+  {
+    const std::unique_lock lock(slots_mutex);
+    Slot& slot = slots[name];
+    if (!slot.counters) slot.counters = std::make_shared<ServingVersion::Counters>();
+    loaded->counters = slot.counters;
+    old = std::exchange(slot.serving, reaper->share(std::move(loaded)));
+  }
+}
+
+// Loads the version, writes down that it serves, then shows it.
+Result<Endpoint> Endpoints::State::deploy(const Context& ctx, Endpoint endpoint,
+                                          const std::string& version) {
+  const std::int64_t started_ns = clock.monotonic_ns();
+  TRY(auto loaded, load(ctx, endpoint.spec, version));
+  const bool is_change =
+      endpoint.serving_model != endpoint.spec.model || endpoint.serving_version != version;
+  const std::string previous = endpoint.serving_version;
+  endpoint.state = EndpointState::kReady;
+  endpoint.serving_model = endpoint.spec.model;
+  endpoint.serving_version = version;
+  endpoint.message.clear();
+  endpoint.updated_ms = clock.now_ms();
+  TRY(database.transaction([&](sql::Txn& txn) -> Result<void> {
+    const auto stored = store::put(txn, ctx, endpoint);
+    if (!stored.ok() || !is_change) return stored;
+    const auto added = store::add_deployment(txn, {.endpoint = endpoint.spec.name,
+                                                   .model = endpoint.spec.model,
+                                                   .version = version,
+                                                   .previous = previous,
+                                                   .time_ms = endpoint.updated_ms});
+    if (!added.ok()) return added;
+    return log.append(txn, ctx.workspace, "endpoint.deployed", endpoint.spec.name,
+                      json::Value::object({{"endpoint", endpoint.spec.name},
+                                           {"model", endpoint.spec.model},
+                                           {"version", version},
+                                           {"previous", previous}}));
+  }));
+  log.wake();
+  show(std::move(loaded));
+  retries.erase(endpoint.spec.name);
+  log::info("endpoint serves", {{"endpoint", endpoint.spec.name},
+                                {"model", endpoint.spec.model},
+                                {"version", version},
+                                {"ms", (clock.monotonic_ns() - started_ns) / 1'000'000}});
+  return endpoint;
+}
+
+Result<void> Endpoints::State::note_failure(const Context& ctx, const Endpoint& endpoint,
+                                            const Error& error) {
+  bool is_serving = false;
+  {
+    const std::shared_lock lock(slots_mutex);
+    const auto slot = slots.find(endpoint.spec.name);
+    is_serving = slot != slots.end() && slot->second.serving != nullptr;
+  }
+  const EndpointState now = is_serving ? EndpointState::kReady : EndpointState::kFailed;
+  if (endpoint.message == error.message && endpoint.state == now) return {};
+  log::warn("endpoint cannot serve the version it wants",
+            {{"endpoint", endpoint.spec.name}, {"error", error.message}});
+  return database.transaction([&](sql::Txn& txn) -> Result<void> {
+    const auto noted =
+        store::set_message(txn, endpoint.spec.name, now, error.message, clock.now_ms());
+    if (!noted.ok()) return noted;
+    return log.append(txn, ctx.workspace, "endpoint.deploy_failed", endpoint.spec.name,
+                      json::Value::object({{"endpoint", endpoint.spec.name},
+                                           {"model", endpoint.spec.model},
+                                           {"error", error.message}}));
+  });
+}
+
+Result<void> Endpoints::State::reconcile_one(const Context& ctx, const Endpoint& endpoint) {
+  const auto wanted = wanted_version(ctx, endpoint.spec);
+  if (!wanted.ok()) return note_failure(ctx, endpoint, wanted.error());
+  std::shared_ptr<const ServingVersion> serving;
+  {
+    const std::shared_lock lock(slots_mutex);
+    const auto slot = slots.find(endpoint.spec.name);
+    if (slot != slots.end()) serving = slot->second.serving;
+  }
+  if (serving && serving->model == endpoint.spec.model && serving->version == *wanted) {
+    if (endpoint.message.empty() && endpoint.state == EndpointState::kReady) return {};
+    retries.erase(endpoint.spec.name);
+    return database.transaction([&](sql::Txn& txn) {
+      return store::set_message(txn, endpoint.spec.name, EndpointState::kReady, "", clock.now_ms());
+    });
+  }
+  // A version that failed is not tried again at once, unless another one is wanted now.
+  const std::int64_t now_ns = clock.monotonic_ns();
+  Retry& retry = retries[endpoint.spec.name];
+  if (retry.wanted == *wanted && now_ns < retry.not_before_ns) return {};
+  const auto deployed = deploy(ctx, endpoint, *wanted);
+  if (deployed.ok()) return {};
+  Retry& next = retries[endpoint.spec.name];
+  next.wait_ns = next.wanted == *wanted && next.wait_ns != 0
+                     ? std::min(2 * next.wait_ns, kRetryMaxNs)
+                     : kRetryFirstNs;
+  next.wanted = *wanted;
+  next.not_before_ns = now_ns + next.wait_ns;
+  return note_failure(ctx, endpoint, deployed.error());
+}
+
+Result<void> Endpoints::State::reconcile_all(const Context& ctx) {
+  TRY(const auto all, database.view([](sql::Reader& reader) { return store::list(reader); }));
+  for (const auto& endpoint : all) TRY(reconcile_one(ctx, endpoint));
+  return {};
+}
+
+// The registry's events only say that something may have changed; what must be done follows from
+// comparing what is wanted with what serves. So nothing is lost when an event is delivered twice,
+// late, or while the process was down.
+void Endpoints::State::follow(std::stop_token stop) {
+  set_thread_name("serve-follow");
+  const Context ctx{.caller = "serve"};
+  constexpr std::array<std::string_view, 1> kKinds = {"registry.alias_moved"};
+  std::uint64_t seen = 0;
+  while (!stop.stop_requested()) {
+    const auto pass = [&]() -> Result<void> {
+      TRY(const auto cursor, log.cursor(kConsumer));
+      TRY(const auto moved, log.read_after(cursor, 1'000, kKinds));
+      const std::lock_guard control(control_mutex);
+      if (moved.empty() && retries.empty()) return {};
+      TRY(reconcile_all(ctx));
+      if (moved.empty()) return {};
+      return database.transaction(
+          [&](sql::Txn& txn) { return log.advance(txn, kConsumer, moved.back().id); });
+    };
+    const auto done = pass();
+    if (!done.ok())
+      log::warn("endpoints cannot follow the registry", {{"error", done.error().message}});
+    if (stop.stop_requested()) return;
+    log.wait(seen, kFollowInterval);
+  }
+}
+
+Result<Endpoint> Endpoints::put(const Context& ctx, const EndpointSpec& spec) {
+  TRY(check_spec(spec));
+  const std::lock_guard control(state_->control_mutex);
+  TRY(const auto before,
+      state_->database.view([&](sql::Reader& reader) { return store::find(reader, spec.name); }));
+  Endpoint endpoint;
+  if (before) endpoint = *before;
+  endpoint.spec = spec;
+  endpoint.updated_ms = state_->clock.now_ms();
+  if (!before) {
+    endpoint.created_ms = endpoint.updated_ms;
+    TRY(state_->database.transaction([&](sql::Txn& txn) -> Result<void> {
+      const auto stored = store::put(txn, ctx, endpoint);
+      if (!stored.ok()) return stored;
+      return state_->log.append(
+          txn, ctx.workspace, "endpoint.created", spec.name,
+          json::Value::object({{"endpoint", spec.name}, {"model", spec.model}}));
+    }));
+    const std::unique_lock lock(state_->slots_mutex);
+    state_->slots[spec.name].counters = std::make_shared<ServingVersion::Counters>();
+  }
+  const auto deploy = [&]() -> Result<Endpoint> {
+    TRY(const auto version, state_->wanted_version(ctx, spec));
+    return state_->deploy(ctx, endpoint, version);
+  };
+  auto deployed = deploy();
+  if (!deployed.ok() && !before) {
+    state_->retries[spec.name];
+    TRY(state_->note_failure(ctx, endpoint, deployed.error()));
+  }
+  return deployed;
+}
+
+Result<void> Endpoints::remove(const Context& ctx, std::string_view name) {
+  const std::lock_guard control(state_->control_mutex);
+  TRY(state_->database.transaction([&](sql::Txn& txn) -> Result<void> {
+    auto removed = store::remove(txn, name);
+    if (!removed.ok()) return removed.error();
+    if (!*removed) return not_found("there is no endpoint " + quoted(name));
+    return state_->log.append(txn, ctx.workspace, "endpoint.removed", name,
+                              json::Value::object({{"endpoint", std::string(name)}}));
+  }));
+  state_->log.wake();
+  std::shared_ptr<const ServingVersion> old;
+  const std::unique_lock lock(state_->slots_mutex);
+  const auto slot = state_->slots.find(name);
+  if (slot == state_->slots.end()) return {};
+  old = std::move(slot->second.serving);
+  state_->slots.erase(slot);
+  return {};
+}
+
+Result<Endpoint> Endpoints::get(const Context&, std::string_view name) {
+  TRY(auto found,
+      state_->database.view([&](sql::Reader& reader) { return store::find(reader, name); }));
+  if (!found) return not_found("there is no endpoint " + quoted(name));
+  return std::move(*found);
+}
+
+Result<std::vector<Endpoint>> Endpoints::list(const Context&) {
+  return state_->database.view([](sql::Reader& reader) { return store::list(reader); });
+}
+
+Result<std::vector<Deployment>> Endpoints::deployments(const Context&, std::string_view name,
+                                                       std::int64_t before, int limit) {
+  return state_->database.view(
+      [&](sql::Reader& reader) { return store::deployments(reader, name, before, limit); });
+}
+
+EndpointStats Endpoints::stats(std::string_view name) const {
+  std::shared_ptr<ServingVersion::Counters> counters;
+  {
+    const std::shared_lock lock(state_->slots_mutex);
+    const auto slot = state_->slots.find(name);
+    if (slot != state_->slots.end()) counters = slot->second.counters;
+  }
+  EndpointStats out;
+  if (!counters) return out;
+  out.requests = counters->requests;
+  out.failures = counters->failures;
+  out.rows = counters->rows;
+  for (std::size_t i = 0; i < out.duration_us.size(); ++i)
+    out.duration_us[i] = counters->duration_us[i];
+  return out;
+}
+
+Result<void> Endpoints::reconcile(const Context& ctx) {
+  const std::lock_guard control(state_->control_mutex);
+  return state_->reconcile_all(ctx);
+}
+
+Result<std::shared_ptr<const ServingVersion>> Endpoints::serving(std::string_view name) const {
+  {
+    const std::shared_lock lock(state_->slots_mutex);
+    const auto slot = state_->slots.find(name);
+    if (slot != state_->slots.end() && slot->second.serving) return slot->second.serving;
+    if (slot != state_->slots.end()) {
+      return unavailable("endpoint " + quoted(name) + " has no model loaded yet");
+    }
+  }
+  return not_found("there is no endpoint " + quoted(name));
+}
+
+std::vector<std::string> Endpoints::names() const {
+  std::vector<std::string> out;
+  const std::shared_lock lock(state_->slots_mutex);
+  for (const auto& [name, slot] : state_->slots) out.push_back(name);
+  return out;
+}
+
+Result<Prediction> Endpoints::predict(const Context& ctx, std::string_view name, data::Batch rows,
+                                      const PredictOptions& options) {
+  TRY(const auto version, serving(name));
+  return predict(ctx, version, std::move(rows), options);
+}
+
+Result<Prediction> Endpoints::predict(const Context& ctx,
+                                      const std::shared_ptr<const ServingVersion>& serving,
+                                      data::Batch rows, const PredictOptions& options) {
+  const std::int64_t started_ns = state_->clock.monotonic_ns();
+  ServingVersion::Counters& counters = *serving->counters;
+  const auto run = [&]() -> Result<Prediction> {
+    TRY(ctx.check_deadline(state_->clock));
+    if (!options.version.empty() && options.version != serving->version) {
+      return not_found("endpoint " + quoted(serving->endpoint) + " serves version " +
+                       serving->version + ", not " + quoted(options.version));
+    }
+    const std::size_t count = rows.rows();
+    if (count == 0) return invalid_argument("there are no rows to predict");
+    const std::int64_t now_ms = state_->clock.now_ms();
+    TRY(auto event_times_ms, event_times_for(count, options.event_times_ms, now_ms));
+    Prediction out;
+    TRY(out.inference_ids, inference_ids_for(count, options.inference_ids, state_->ids));
+    TRY(out.outputs, serving->loaded->predict(rows));
+    out.endpoint = serving->endpoint;
+    out.model = serving->model;
+    out.version = serving->version;
+    if (serving->capture) {
+      state_->capture.submit({.endpoint = out.endpoint,
+                              .version = out.version,
+                              .time_ms = now_ms,
+                              .inference_ids = out.inference_ids,
+                              .event_times_ms = std::move(event_times_ms),
+                              .inputs = std::move(rows),
+                              .outputs = out.outputs});
+    }
+    counters.rows += count;
+    return out;
+  };
+  auto prediction = run();
+  if (prediction.ok()) {
+    ++counters.requests;
+    const auto us = static_cast<std::uint64_t>((state_->clock.monotonic_ns() - started_ns) / 1'000);
+    ++counters.duration_us[std::min<std::size_t>(static_cast<std::size_t>(std::bit_width(us)),
+                                                 counters.duration_us.size() - 1)];
+  } else {
+    ++counters.failures;
+  }
+  return prediction;
+}
+
+Result<LabelsAccepted> Endpoints::add_labels(const Context& ctx, std::string_view name,
+                                             const std::vector<Label>& labels) {
+  {
+    const std::shared_lock lock(state_->slots_mutex);
+    if (!state_->slots.contains(name)) return not_found("there is no endpoint " + quoted(name));
+  }
+  TRY(ctx.check_deadline(state_->clock));
+  TRY(check_labels(labels, state_->clock.now_ms()));
+  return state_->capture.append_labels(std::string(name), labels);
+}
+
+}  // namespace ciclo::serve
