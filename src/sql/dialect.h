@@ -14,8 +14,9 @@
 namespace ciclo::sql {
 
 // A migration's text for the engine: the upper-case words BYTES (BLOB, BYTEA), IDENTITY (a key that the
-// database counts up, never reusing a number) and TEXT (on PostgreSQL with COLLATE "C", so that order
-// and comparison are by byte on both) are replaced, except in quotes and comments.
+// database counts up, never reusing a number), TEXT (on PostgreSQL with COLLATE "C", so that order and
+// comparison are by byte on both) and CLUSTERED (behind a table: its rows stand in the order of its
+// primary key; WITHOUT ROWID, nothing) are replaced, except in quotes and comments.
 std::string translate(std::string_view sql, Engine engine);
 
 // The statements of a text, at semicolons that stand neither in quotes nor in comments; without the

@@ -17,6 +17,12 @@ TEST(Dialect, replaces_whole_words_outside_quotes_and_comments) {
             "b BYTEA, \"BYTES\" TEXT COLLATE \"C\" DEFAULT 'BYTES') -- IDENTITY");
 }
 
+TEST(Dialect, rows_stand_in_the_order_of_the_key_where_the_engine_can) {
+  constexpr std::string_view kSql = "CREATE TABLE t (a BIGINT PRIMARY KEY) CLUSTERED";
+  EXPECT_EQ(translate(kSql, Engine::kSqlite), "CREATE TABLE t (a BIGINT PRIMARY KEY) WITHOUT ROWID");
+  EXPECT_EQ(translate(kSql, Engine::kPostgres), "CREATE TABLE t (a BIGINT PRIMARY KEY) ");
+}
+
 TEST(Dialect, casts_take_no_collation) {
   EXPECT_EQ(translate("CAST(a AS TEXT)", Engine::kPostgres), "CAST(a AS TEXT)");
 }
