@@ -15,19 +15,23 @@
 #include "registry/types.h"
 #include "sql/database.h"
 
-// Registered models, their versions and aliases. An alias such as `champion` says which version serves;
-// every move of one is kept for ever with time, caller and reason. Events, appended in the transaction of
-// the change: registry.version_created {model, version, source, run_id}, registry.alias_moved {model,
-// alias, version, previous} (version null: removed). Safe to share between threads.
+// Registered models, their versions and aliases. An alias such as `champion` says which version
+// serves; every move of one is kept for ever with time, caller and reason. Events, appended in the
+// transaction of the change: registry.version_created {model, version, source, run_id},
+// registry.alias_moved {model, alias, version, previous} (version null: removed). Safe to share
+// between threads.
 //
-// Errors of all calls: not_found for an unknown model, version or alias; invalid_argument for names and
-// lengths outside the limits.
+// Errors of all calls: not_found for an unknown model, version or alias; invalid_argument for names
+// and lengths outside the limits.
 
 namespace ciclo::registry {
 
 struct NewModelVersion {
   std::string name;
   std::string source;
+  // Where the package is, for a source that names it indirectly; empty: the source, or of
+  // "models:/NAME/VERSION" the place of that version.
+  std::string storage_uri;
   std::string run_id;
   std::string run_link;
   std::string model_id;
@@ -84,8 +88,8 @@ class Registry {
   Result<Page<ModelVersion>> search_versions(const Context& context, const ModelSearch& search);
 
   // --- Aliases
-  // Points the alias at the version. With `expected`, only when it points there now: conflict otherwise.
-  // Setting what is set already changes nothing and appends nothing.
+  // Points the alias at the version. With `expected`, only when it points there now: conflict
+  // otherwise. Setting what is set already changes nothing and appends nothing.
   Result<void> set_alias(const Context& context, const std::string& name, const std::string& alias,
                          std::int64_t version, const std::optional<Expected>& expected = {},
                          const std::string& reason = {});
@@ -100,7 +104,8 @@ class Registry {
                                                     std::string_view alias);
   // Newest first, at most `limit`; of all aliases when `alias` is empty.
   Result<std::vector<AliasMove>> alias_history(const Context& context, const std::string& name,
-                                               std::string_view alias = {}, std::int64_t limit = 100);
+                                               std::string_view alias = {},
+                                               std::int64_t limit = 100);
 
  private:
   sql::Database& database_;

@@ -27,7 +27,7 @@ struct ModelVersion {
   std::int64_t updated_ms = 0;
   std::string description;
   std::string user_id;
-  std::string source;       // as the client gave it: "models:/m-…", "mlflow-artifacts:/…", "s3://…"
+  std::string source;  // as the client gave it: "models:/m-…", "mlflow-artifacts:/…", "s3://…"
   std::string storage_uri;  // where the package is: the source, resolved
   std::string run_id;       // may be empty
   std::string run_link;

@@ -15,22 +15,22 @@
 #include "blob/store.h"
 #include "sql/database.h"
 
-// The files below runs, logged models and experiments: one tree of names per workspace, whose files are
-// blobs. `mlflow-artifacts:/PATH` is the URI of PATH in it. Putting a blob under a name costs one row, so
-// a model package that lineage holds already is shown below a run without a copy. Removing takes the
-// name away; the bytes stay for other names. Safe to share between threads.
+// The files below runs, logged models and experiments: one tree of names per workspace, whose files
+// are blobs. `mlflow-artifacts:/PATH` is the URI of PATH in it. Putting a blob under a name costs
+// one row, so a model package that lineage holds already is shown below a run without a copy.
+// Removing takes the name away; the bytes stay for other names. Safe to share between threads.
 
 namespace ciclo::tracking {
 
-// A name in the tree: "3/RUN/artifacts/model/MLmodel". Segments are not empty, not "." or "..", hold no
-// control character and no backslash; no slash at either end. Empty: the root.
+// A name in the tree: "3/RUN/artifacts/model/MLmodel". Segments are not empty, not "." or "..",
+// hold no control character and no backslash; no slash at either end. Empty: the root.
 class ArtifactPath {
  public:
   ArtifactPath() = default;
-  // From decoded text. invalid_argument for an absolute path, a drive letter, "..", NUL and other control
-  // characters, a backslash, an escape that is still encoded (%2e, %2f, %5c, %00, %25), bytes that are
-  // not UTF-8, a segment over 255 bytes or a path over 1,024. A slash at the end and double slashes are
-  // dropped, as are segments ".".
+  // From decoded text. invalid_argument for an absolute path, a drive letter, "..", NUL and other
+  // control characters, a backslash, an escape that is still encoded (%2e, %2f, %5c, %00, %25),
+  // bytes that are not UTF-8, a segment over 255 bytes or a path over 1,024. A slash at the end and
+  // double slashes are dropped, as are segments ".".
   static Result<ArtifactPath> parse(std::string_view text);
   // Of "mlflow-artifacts:/PATH" and "mlflow-artifacts://HOST/PATH".
   static Result<ArtifactPath> from_uri(std::string_view uri);
@@ -38,9 +38,9 @@ class ArtifactPath {
   const std::string& str() const { return text_; }
   std::string uri() const { return "mlflow-artifacts:/" + text_; }
   bool is_root() const { return text_.empty(); }
-  ArtifactPath parent() const;        // of the root: the root
-  std::string_view file_name() const; // the last segment
-  ArtifactPath operator/(const ArtifactPath& below) const;
+  ArtifactPath parent() const;         // of the root: the root
+  std::string_view file_name() const;  // the last segment
+  ArtifactPath operator/(const ArtifactPath& tail) const;
 
   friend bool operator==(const ArtifactPath&, const ArtifactPath&) = default;
 
@@ -67,8 +67,8 @@ class Artifacts {
   // All must outlive the service.
   Artifacts(sql::Database& database, blob::Store& blobs, Clock& clock);
 
-  // Streams what `fill` writes into a blob and puts it under the path, replacing a file that is there.
-  // invalid_argument when the path, or a part of it, is a directory (a file) already.
+  // Streams what `fill` writes into a blob and puts it under the path, replacing a file that is
+  // there. invalid_argument when the path, or a part of it, is a directory (a file) already.
   Result<ArtifactFile> put(const Context& context, const ArtifactPath& path,
                            const std::function<Result<void>(blob::Writer&)>& fill);
   // Names for blobs that are stored already; all or none.
@@ -85,14 +85,16 @@ class Artifacts {
   Result<ArtifactFile> stat(const Context& context, const ArtifactPath& path);
   // The bytes from `offset` on, at most `length`. not_found for a directory.
   Result<void> read(const Context& context, const ArtifactPath& path, std::uint64_t offset,
-                    std::uint64_t length, const std::function<Result<void>(std::string_view)>& piece);
+                    std::uint64_t length,
+                    const std::function<Result<void>(std::string_view)>& piece);
   // A small file, whole.
   Result<std::string> get(const Context& context, const ArtifactPath& path,
                           std::uint64_t bytes_max = 16 << 20);
-  // Copies or links all files below `root` into a directory, which is made.
+  // Copies all files below `root` into a directory, which is made. not_found when there are none.
   Result<void> check_out(const Context& context, const ArtifactPath& root,
                          const std::filesystem::path& directory);
-  // Takes a file, or a directory with all below it, out of the tree. Nothing happens when there is none.
+  // Takes a file, or a directory with all below it, out of the tree. Nothing happens when there is
+  // none.
   Result<void> remove(const Context& context, const ArtifactPath& path);
 
  private:

@@ -17,12 +17,12 @@
 #include "sql/database.h"
 #include "tracking/types.h"
 
-// Experiments and runs: what was tried, with which parameters, and what came out. The rules are MLflow's
-// (3.17): parameters never change, metrics append, deletion marks. A call that returned success is on
-// disk. Safe to share between threads.
+// Experiments and runs: what was tried, with which parameters, and what came out. The rules are
+// MLflow's (3.17): parameters never change, metrics append, deletion marks. A call that returned
+// success is on disk. Safe to share between threads.
 //
-// Errors of all calls: not_found for an unknown experiment or run, failed_precondition for a write to a
-// deleted one, invalid_argument for names, lengths and values outside the limits in limits.h.
+// Errors of all calls: not_found for an unknown experiment or run, failed_precondition for a write
+// to a deleted one, invalid_argument for names, lengths and values outside the limits in limits.h.
 
 namespace ciclo::tracking {
 
@@ -33,8 +33,8 @@ struct NewExperiment {
 };
 
 struct NewRun {
-  ExperimentId experiment_id;        // empty: the default experiment "0"
-  std::string name;                  // empty: the tag mlflow.runName, else generated
+  ExperimentId experiment_id;  // empty: the default experiment "0"
+  std::string name;            // empty: the tag mlflow.runName, else generated
   std::string user_id;
   std::optional<std::int64_t> start_ms;  // empty: now
   std::vector<Tag> tags;
@@ -110,12 +110,13 @@ class Tracking {
   Result<void> restore_run(const Context& context, const RunId& id);
   Result<Page<Run>> search_runs(const Context& context, const RunSearch& search);
 
-  // --- What a run logs. All or nothing. A param that exists with another value is invalid_argument; an
-  // exact duplicate of a metric point is dropped. At most 1,000 metrics, 100 params, 100 tags and 1,000
-  // in all.
+  // --- What a run logs. All or nothing. A param that exists with another value is
+  // invalid_argument; an exact duplicate of a metric point is dropped. At most 1,000 metrics, 100
+  // params, 100 tags and 1,000 in all.
   Result<void> log_batch(const Context& context, const RunId& id, const Batch& batch);
   // One of them; without the limits on numbers.
-  Result<void> log_metrics(const Context& context, const RunId& id, std::span<const Metric> metrics);
+  Result<void> log_metrics(const Context& context, const RunId& id,
+                           std::span<const Metric> metrics);
   Result<void> log_params(const Context& context, const RunId& id, std::span<const Param> params);
   Result<void> set_tags(const Context& context, const RunId& id, std::span<const Tag> tags);
   Result<void> delete_tag(const Context& context, const RunId& id, std::string_view key);
@@ -131,11 +132,12 @@ class Tracking {
   // All points, one by one, without holding them.
   Result<void> stream_metric_history(const Context& context, const RunId& id, std::string_view key,
                                      const std::function<Result<void>(const Metric&)>& point);
-  // At most `points_max` points for a chart, ordered by (step, timestamp, value), evenly spread over the
-  // points whose step lies in [step_min, step_max], the first and last among them.
+  // At most `points_max` points for a chart, ordered by (step, timestamp, value), evenly spread
+  // over the points whose step lies in [step_min, step_max], the first and last among them.
   Result<std::vector<Metric>> sampled_metric_history(const Context& context, const RunId& id,
                                                      std::string_view key, std::int64_t step_min,
-                                                     std::int64_t step_max, std::int64_t points_max);
+                                                     std::int64_t step_max,
+                                                     std::int64_t points_max);
 
  private:
   sql::Database& database_;

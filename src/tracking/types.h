@@ -40,8 +40,8 @@ struct Param {
   std::string value;
 };
 
-// One point of a metric. NaN is a value; infinities are stored as the largest finite doubles. The latest
-// point of a key is the one with the greatest (step, timestamp, value).
+// One point of a metric. NaN is a value; infinities are stored as the largest finite doubles. The
+// latest point of a key is the one with the greatest (step, timestamp, value).
 struct Metric {
   std::string key;
   double value = 0;
@@ -122,8 +122,8 @@ struct LoggedModel {
   std::vector<MetricValue> metrics;
 };
 
-// A page of a list; `next_page_token` is empty on the last one. A token names the last row by its sort
-// key, so pages neither repeat nor skip rows while others are added or removed.
+// A page of a list; `next_page_token` is empty on the last one. A token names the last row by its
+// sort key, so pages neither repeat nor skip rows while others are added or removed.
 template <class T>
 struct Page {
   std::vector<T> items;

@@ -8,9 +8,10 @@
 #include "tracking/logged_models.h"
 #include "tracking/tracking.h"
 
-// MLflow's REST protocol (3.17) over tracking and registry: /api/2.0/mlflow/…, the same under /ajax-api,
-// the artifact proxy /api/2.0/mlflow-artifacts/…, /get-artifact, /version and
-// /api/3.0/mlflow/server-info. What the unmodified `mlflow` client needs for experiments, runs, models.
+// MLflow's REST protocol (3.17) over tracking and registry: /api/2.0/mlflow/…, the same under
+// /ajax-api, the artifact proxy /api/2.0/mlflow-artifacts/…, /get-artifact, /version and
+// /api/3.0/mlflow/server-info. What the unmodified `mlflow` client needs for experiments, runs,
+// models.
 
 namespace ciclo::api::mlflow {
 

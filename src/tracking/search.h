@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "sql/database.h"
+#include "tracking/filter.h"
+
+// From a filter, an order and a page token to SQL with parameters, for any searchable object: a
+// Searchable says which words of the language mean which columns. Every user text becomes a
+// parameter.
+//
+// Pages are cut by key: the ORDER BY expressions of the last row, with the object's unique id as
+// the last of them, are in the token, and the next page begins behind them. Missing values sort
+// last in both directions, NaN between the numbers and the missing. LIKE tells upper from lower
+// case; ILIKE does not for the letters of ASCII.
+
+namespace ciclo::tracking {
+
+// A column of the object itself.
+struct Attribute {
+  enum class Type { kText, kInteger };
+  std::string_view name;
+  std::string_view column;  // SQL: "r.start_ms"
+  Type type = Type::kText;
+  bool nullable = false;
+  bool filterable = true;
+  bool orderable = true;
+  bool takes_list = false;  // IN and NOT IN
+};
+
+// Rows (owner, key, value) below the object.
+struct Collection {
+  enum class Type { kText, kMetric };   // a metric has `is_nan` besides `value`
+  std::vector<std::string_view> words;  // "param", "params", …; the first is used in messages
+  std::string_view table;
+  std::string_view owner;         // column of the table: "run_number"
+  std::string_view owner_column;  // what it equals in the object: "r.run_number"
+  Type type = Type::kText;
+  bool takes_null_test = false;
+  // Of objects that lack this key, it is as if it had this value.
+  std::string_view implied_key;
+  std::string_view implied_value;
+};
+
+// Rows that belong to the object by a chain of tables; only in filters.
+struct Related {
+  std::vector<std::string_view> words;
+  struct Key {
+    std::string_view name;
+    std::string_view exists;  // SQL up to the comparison: "EXISTS (SELECT 1 FROM … WHERE … AND "
+    std::string_view column;
+  };
+  std::vector<Key> keys;
+};
+
+struct Searchable {
+  std::string_view object;  // "run", for messages
+  std::vector<std::string_view> attribute_words;
+  std::vector<Attribute> attributes;
+  std::vector<Collection> collections;
+  std::vector<Related> related;
+  // Appended to any order, as far as it does not name them already; the last is unique.
+  struct Default {
+    std::string_view column;
+    Attribute::Type type = Attribute::Type::kText;
+    bool is_ascending = true;
+  };
+  std::vector<Default> default_order;
+};
+
+// The parameters of a statement under construction. Keeps the texts that they view.
+class Parameters {
+ public:
+  // Each returns its placeholder: "$3".
+  std::string add(std::string text);
+  std::string add(std::int64_t number);
+  std::string add(double number);
+  const sql::Params& params() const { return params_; }
+
+ private:
+  std::string placeholder() const { return "$" + std::to_string(params_.size()); }
+  std::deque<std::string> texts_;
+  sql::Params params_;
+};
+
+struct SearchPlan {
+  std::string joins;  // " LEFT JOIN …"
+  std::string where;  // " AND …" for each condition
+  std::string order;  // "… DESC, …"
+  std::string keys;   // ", …": the order's expressions, to be selected last
+  enum class KeyType { kText, kInteger, kNumber };
+  std::vector<KeyType> key_types;
+  std::string binding;
+
+  // The token of the page behind this row, whose keys begin at column `first_key`.
+  std::string token(const sql::Row& row, int first_key) const;
+};
+
+struct SearchText {
+  std::string_view filter;
+  std::span<const std::string> order_by;
+  std::string_view page_token;
+  // What else decides the result (experiment ids, view); a token of another search is refused.
+  std::string binding;
+};
+
+// invalid_argument for unknown words and keys, comparators that the key does not take, values of
+// the wrong type, repeated order keys, and tokens that are broken or of another search.
+Result<SearchPlan> plan_search(const Searchable& searchable, const SearchText& text,
+                               Parameters& parameters);
+
+}  // namespace ciclo::tracking
