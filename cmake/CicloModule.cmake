@@ -104,3 +104,19 @@ function(ciclo_embed_schema target module)
     VERBATIM)
   target_sources(${target} PRIVATE ${out})
 endfunction()
+
+# The files below `folder` become `NAMESPACE::files()`, which the module declares in `header`. A folder
+# that is not there gives an empty list.
+function(ciclo_embed_files target namespace header folder)
+  string(REPLACE "::" "_" name ${namespace})
+  set(out ${CMAKE_BINARY_DIR}/generated/${name}_files.cc)
+  string(REPLACE ".cc" ".S" assembly ${out})
+  file(GLOB_RECURSE files CONFIGURE_DEPENDS ${folder}/*)
+  add_custom_command(
+    OUTPUT ${out} ${assembly}
+    COMMAND Python3::Interpreter ${CMAKE_SOURCE_DIR}/tools/embed.py files
+      ${namespace} ${out} ${header} ${folder}
+    DEPENDS ${CMAKE_SOURCE_DIR}/tools/embed.py ${files}
+    VERBATIM)
+  target_sources(${target} PRIVATE ${out} ${assembly})
+endfunction()
