@@ -232,7 +232,8 @@ TEST_F(CaptureTest, submits_of_many_threads_are_all_written) {
     for (int t = 0; t < 4; ++t) {
       threads.emplace_back([&, t] {
         for (int i = 0; i < 200; ++i) {
-          capture.submit(rows_of({std::to_string(t) + "-" + std::to_string(i)}, kJune + i * kDay));
+          capture.submit(
+              rows_of({std::to_string(t) + "-" + std::to_string(i)}, kJune + (i % 5) * kDay));
           if (i % 50 == 0) {
             EXPECT_TRUE(capture.flush().ok());
           }

@@ -80,38 +80,40 @@ Result<void> check_and_warm(const Model& model) {
   return {};
 }
 
-Result<std::vector<std::string>> inference_ids_for(std::size_t rows,
-                                                   const std::vector<std::string>& given,
-                                                   IdSource& ids) {
+// One id of the request becomes one a row.
+std::vector<std::string> row_ids(const std::string& id, std::size_t rows) {
+  if (rows == 1) return {id};
   std::vector<std::string> out;
   out.reserve(rows);
-  if (given.empty()) {
-    for (std::size_t i = 0; i < rows; ++i) out.push_back(ids.next());
-    return out;
-  }
+  for (std::size_t i = 0; i < rows; ++i) out.push_back(id + "-" + std::to_string(i));
+  return out;
+}
+
+Result<void> set_inference_ids(Prediction& out, std::size_t rows,
+                               const std::vector<std::string>& given, IdSource& ids) {
   for (const auto& id : given) {
     if (id.empty() || id.size() > kInferenceIdBytesMax || !is_utf8(id)) {
       return invalid_argument("inference id " + quoted(id) + ": must be 1 to " +
                               std::to_string(kInferenceIdBytesMax) + " bytes of UTF-8");
     }
   }
-  if (given.size() == 1 && rows > 1) {
-    for (std::size_t i = 0; i < rows; ++i) out.push_back(given.front() + "-" + std::to_string(i));
-    return out;
+  if (given.size() <= 1) {
+    out.inference_id = given.empty() ? ids.next() : given.front();
+    out.inference_ids = row_ids(out.inference_id, rows);
+    return {};
   }
   if (given.size() != rows) {
     return invalid_argument("got " + std::to_string(given.size()) + " inference ids for " +
                             std::to_string(rows) + " rows; give one a row, one, or none");
   }
-  if (rows > 1) {
-    std::unordered_set<std::string_view> seen;
-    for (const auto& id : given) {
-      if (!seen.insert(id).second) {
-        return invalid_argument("inference id " + quoted(id) + " is given to two rows");
-      }
+  std::unordered_set<std::string_view> seen;
+  for (const auto& id : given) {
+    if (!seen.insert(id).second) {
+      return invalid_argument("inference id " + quoted(id) + " is given to two rows");
     }
   }
-  return given;
+  out.inference_ids = given;
+  return {};
 }
 
 Result<std::vector<std::int64_t>> event_times_for(std::size_t rows,
@@ -562,7 +564,7 @@ Result<Prediction> Endpoints::predict(const Context& ctx,
     const std::int64_t now_ms = state_->clock.now_ms();
     TRY(auto event_times_ms, event_times_for(count, options.event_times_ms, now_ms));
     Prediction out;
-    TRY(out.inference_ids, inference_ids_for(count, options.inference_ids, state_->ids));
+    TRY(set_inference_ids(out, count, options.inference_ids, state_->ids));
     TRY(out.outputs, serving->loaded->predict(rows));
     out.endpoint = serving->endpoint;
     out.model = serving->model;

@@ -96,6 +96,9 @@ struct Prediction {
   std::string endpoint;
   std::string model;
   std::string version;
+  // The id of the request, of which those of its rows are made; empty when the caller gave one a
+  // row.
+  std::string inference_id;
   std::vector<std::string> inference_ids;  // one a row
   data::Batch outputs;
 };

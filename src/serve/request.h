@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "data/batch.h"
+#include "serve/endpoints.h"
+#include "serve/model.h"
+
+// What all prediction protocols share: how a JSON or text value becomes a cell of a column, and how
+// a request names its inferences. JSON has no NaN, so null is a missing value in every column; the
+// words "NaN", "Infinity" and "-Infinity" are taken in columns of numbers.
+
+namespace ciclo::serve {
+
+// Columns with the names and types of the signature's inputs, without rows.
+data::Batch empty_rows(const Signature& signature);
+
+// Appends one value. invalid_argument says what the column's type takes and what was found:
+//   boolean    true, false, 0, 1
+//   integer    whole numbers, also as 3.0
+//   number     numbers
+//   timestamp  ms since the epoch, or a text as parse_timestamp takes it
+//   text       texts
+Result<void> append_cell(data::Column& column, json::View value);
+
+// The same for a field of CSV, where an empty field is missing (also in columns of text) and all
+// else is text.
+Result<void> append_field(data::Column& column, std::string_view field);
+
+// ISO 8601 as the field writes it, to ms since the epoch: "2013-06-01", "2013-06-01 10:00",
+// "2013-06-01T10:00:00.5Z", "…+02:00". Without a zone: UTC. Digits beyond milliseconds are cut.
+std::optional<std::int64_t> parse_timestamp(std::string_view text);
+
+// From the parameters of a request: "inference_id" (a text), "inference_ids" (texts),
+// "event_time_ms" (an integer), "event_times_ms" (integers); others are left alone. A value that is
+// missing or null gives the defaults.
+Result<PredictOptions> read_options(json::View parameters);
+
+}  // namespace ciclo::serve
