@@ -28,6 +28,16 @@ export interface ChartProps {
   plain?: boolean;
 }
 
+const DATES = new Map([
+  ["{M}/{D}", "{MM}-{DD}"],
+  ["\n{M}/{D}", "\n{MM}-{DD}"],
+  ["{M}/{D}/{YY}", "{YYYY}-{MM}-{DD}"],
+  ["\n{M}/{D}/{YY}", "\n{YYYY}-{MM}-{DD}"],
+  ["{YYYY}-{MM}-{DD} {h}:{mm}{aa}", "{YYYY}-{MM}-{DD} {HH}:{mm}"],
+  ["{h}{aa}", "{HH}:00"],
+  ["{h}:{mm}{aa}", "{HH}:{mm}"],
+]);
+
 export const COLORS = ["#2f6feb", "#d9730d", "#1a8754", "#a347ba", "#c2255c", "#0c8599", "#868e96"];
 
 export function color_of(number: number): string {
@@ -67,7 +77,7 @@ function options(props: ChartProps, width: number): uPlot.Options {
   const text = style.getPropertyValue("--quiet").trim();
   const grid = { stroke: style.getPropertyValue("--line").trim(), width: 1 };
   const axis = { stroke: text, grid, ticks: grid, font: "11px system-ui" };
-  const series: uPlot.Series[] = [{}];
+  const series: uPlot.Series[] = [{ label: props.is_time ? "time" : "step" }];
   const bands: uPlot.Band[] = [];
   props.lines.forEach((line, number) => {
     const stroke = line.color ?? color_of(number);
@@ -98,11 +108,16 @@ function options(props: ChartProps, width: number): uPlot.Options {
     height: props.height ?? 200,
     series,
     bands,
-    scales: { x: { time: props.is_time ?? false } },
-    axes: props.plain ? [{ ...axis, size: 20 }, { show: false }] : [axis, { ...axis, size: 56 }],
+    scales: {
+      x: { time: props.is_time ?? false },
+      y: props.bars ? { range: (_, __, most) => [0, Math.max(1, most * 1.05)] } : {},
+    },
+    axes: props.plain ? [{ ...axis, size: 28 }, { show: false }] : [axis, { ...axis, size: 56 }],
     cursor: { points: { size: 6 } },
     legend: { show: !props.plain },
     tzDate: (s) => uPlot.tzDate(new Date(s * 1000), "Etc/UTC"),
+    // Dates as everywhere else in the pages: year, month, day.
+    fmtDate: (pattern) => uPlot.fmtDate(DATES.get(pattern) ?? pattern),
     hooks: { draw: [(plot) => draw_marks(plot, props)] },
   };
 }
@@ -110,6 +125,7 @@ function options(props: ChartProps, width: number): uPlot.Options {
 function draw_marks(plot: uPlot, props: ChartProps) {
   const { ctx, bbox } = plot;
   ctx.save();
+  ctx.setLineDash([]);
   ctx.strokeStyle = "#e0313180";
   ctx.lineWidth = 1;
   for (const mark of props.marks ?? []) {

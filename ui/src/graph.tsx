@@ -49,7 +49,7 @@ export function Graph(props: { steps: Step[]; chosen?: string; choose: (name: st
   const by_name = new Map(props.steps.map((step) => [step.name, step]));
   return (
     <div class="scroll graph">
-      <svg width={placed.width} height={placed.height} role="img" aria-label="graph of the steps">
+      <svg width={placed.width} viewBox={`0 0 ${placed.width} ${placed.height}`} role="img" aria-label="graph of the steps">
         <defs>
           <marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7"
             orient="auto">

@@ -115,9 +115,9 @@ function Statistics(props: { path: string; number: number }) {
                 cell: (column) =>
                   `${column.exact === false ? "≈ " : ""}${count_text(column.distinct)}`,
               },
-              { head: "Least", is_number: true, cell: (column) => value_text(column, column.min) },
+              { head: "Min", is_number: true, cell: (column) => value_text(column, column.min) },
               { head: "Mean", is_number: true, cell: (column) => value_text(column, column.mean) },
-              { head: "Most", is_number: true, cell: (column) => value_text(column, column.max) },
+              { head: "Max", is_number: true, cell: (column) => value_text(column, column.max) },
               { head: "Distribution", cell: (column) => <Distribution of={column} /> },
             ]}
           />
