@@ -30,6 +30,7 @@ std::optional<double> parse_double(std::string_view text);
 std::string quoted(std::string_view text);
 // Without these, a call with a string would mean std::quoted wherever <iomanip> is included.
 inline std::string quoted(const std::string& text) { return quoted(std::string_view(text)); }
+inline std::string quoted(std::string& text) { return quoted(std::string_view(text)); }
 inline std::string quoted(const char* text) { return quoted(std::string_view(text)); }
 
 // The candidate nearest to `word` by edit distance, for "did you mean …"; empty when none is near.

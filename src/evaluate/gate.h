@@ -13,19 +13,16 @@
 #include "data/batch.h"
 #include "evaluate/evaluate.h"
 
-// The gate decides whether a model may be promoted, and keeps the evidence.
-// Declared as JSON (YAML):
+// The gate decides whether a model may be promoted, and keeps the evidence. Declared as JSON
+// (YAML):
 //
 //   rows_min: 1000
 //   thresholds:
 //     - {metric: auc, min: 0.65}
-//     - {metric: log_loss, max: 0.5, confidence: 0.95}      # the interval's
-//     bad end must satisfy it
+//     - {metric: log_loss, max: 0.5, confidence: 0.95}     # the interval's bad end must satisfy it
 //   slices:
-//     - {column: carrier, metric: auc, min: 0.55, rows_min: 200}              #
-//     every carrier
-//     - {column: origin, value: JFK, metric: auc, min: 0.6}                   #
-//     this one must be there
+//     - {column: carrier, metric: auc, min: 0.55, rows_min: 200}     # every carrier
+//     - {column: origin, value: JFK, metric: auc, min: 0.6}          # this one must be there
 //   champion:
 //     - {metric: auc, mode: non_inferior, margin: 0.005, confidence: 0.95}
 
@@ -35,26 +32,24 @@ struct Threshold {
   std::string metric;
   std::optional<double> min;
   std::optional<double> max;
-  // When given, the far end of the one-sided bootstrap interval must satisfy
-  // the threshold.
+  // When given, the far end of the one-sided bootstrap interval must satisfy the threshold.
   std::optional<double> confidence;
 };
 
 struct SliceThreshold {
   std::string column;
-  std::optional<std::string> value; // none: every value of the column
+  std::optional<std::string> value;  // none: every value of the column
   std::string metric;
   std::optional<double> min;
   std::optional<double> max;
-  // A named value with fewer rows fails; when every value is meant, smaller
-  // ones are not judged.
+  // A named value with fewer rows fails; when every value is meant, smaller ones are not judged.
   std::int64_t rows_min = 1;
 };
 
 struct ChampionRule {
   std::string metric;
-  // The one-sided lower bound of (challenger − champion), in the direction of
-  // better, must be above −margin (not inferior), or above +margin (superior).
+  // The one-sided lower bound of (challenger − champion), in the direction of better, must be above
+  // −margin (not inferior), or above +margin (superior).
   enum class Mode { kNonInferior, kSuperior };
   Mode mode = Mode::kNonInferior;
   double margin = 0;
@@ -66,29 +61,28 @@ struct GateSpec {
   std::vector<Threshold> thresholds;
   std::vector<SliceThreshold> slices;
   std::vector<ChampionRule> champion;
-  int resamples = 0; // as Bootstrap::resamples
+  int resamples = 0;  // as Bootstrap::resamples
   std::uint64_t seed = 0;
 };
 
-// invalid_argument names the place and what would be right: an unknown metric
-// of the task, a threshold without min or max, a margin below 0, a confidence
-// outside (0.5, 1).
-Result<GateSpec> parse_gate(const json::Value &value, Task task);
+// invalid_argument names the place and what would be right: an unknown metric of the task, a
+// threshold without min or max, a margin below 0, a confidence outside (0.5, 1).
+Result<GateSpec> parse_gate(const json::Value& value, Task task);
 
 // One sentence of the decision, with its numbers.
 struct GateCheck {
-  std::string name; // "rows", "auc ≥ 0.65", "carrier=UA: auc ≥ 0.55", "auc not
-                    // inferior to champion"
+  std::string name;  // "rows ≥ 1000", "auc ≥ 0.65", "carrier=UA: auc ≥ 0.55", "auc not inferior"
   bool passed = false;
   std::string reason;
   std::optional<std::int64_t> rows;
-  std::optional<double> observed;   // challenger
-  std::optional<double> champion;   // champion, on the same rows
-  std::optional<double> difference; // challenger − champion
-  std::optional<double> bound;      // the end of the interval that was compared
-  std::optional<double> required;   // what it was compared with
+  std::optional<double> observed;    // challenger
+  std::optional<double> champion;    // champion, on the same rows
+  std::optional<double> difference;  // challenger − champion
+  std::optional<double> bound;       // the end of the interval that was compared
+  std::optional<double> required;    // what it was compared with
 
-  template <class V> void fields(V &v) {
+  template <class V>
+  void fields(V& v) {
     v("name", name);
     v("passed", passed);
     v("reason", reason);
@@ -103,27 +97,24 @@ struct GateCheck {
 
 struct Decision {
   bool passed = false;
-  std::string
-      summary; // one line: "passed 4 checks", "refused: auc 0.61 is below 0.65"
+  std::string summary;  // one line: "passed 4 checks", "refused: auc 0.61 is below 0.65"
   std::vector<GateCheck> checks;
 
-  template <class V> void fields(V &v) {
+  template <class V>
+  void fields(V& v) {
     v("passed", passed);
     v("summary", summary);
     v("checks", checks);
   }
 };
 
-// `champion` holds the champion's predictions on the same rows; without one the
-// champion rules pass and say so. `columns` holds the columns that slices name.
-// An undefined metric or a named slice that is missing fails the check; a
-// column that is missing is invalid_argument.
-Result<Decision> decide(const GateSpec &gate, Task task,
-                        const Scored &challenger,
-                        const std::optional<Scored> &champion,
-                        const data::Batch &columns);
+// `champion` holds the champion's predictions on the same rows; without one the champion rules pass
+// and say so. `columns` holds the columns that slices name. An undefined metric or a named slice
+// that is missing fails the check; a column that is missing is invalid_argument.
+Result<Decision> decide(const GateSpec& gate, Task task, const Scored& challenger,
+                        const std::optional<Scored>& champion, const data::Batch& columns);
 
-std::string write_decision(const Decision &decision);
+std::string write_decision(const Decision& decision);
 Result<Decision> read_decision(std::string_view json);
 
-} // namespace ciclo::evaluate
+}  // namespace ciclo::evaluate

@@ -17,8 +17,8 @@
 #include "features/calendar.h"
 #include "features/spec.h"
 
-// The fitted transform of one raw column, inside Transform: what was learned, how it is written, and
-// the encoding of one value.
+// The fitted transform of one raw column, inside Transform: what was learned, how it is written,
+// and the encoding of one value.
 
 namespace ciclo::features {
 

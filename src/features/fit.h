@@ -15,8 +15,8 @@
 
 namespace ciclo::features {
 
-// All but the target's means. invalid_argument names the column that does not suit its encoding, holds
-// no value, or holds an infinity.
+// All but the target's means. invalid_argument names the column that does not suit its encoding,
+// holds no value, or holds an infinity.
 Result<FittedColumn> fit_column(const ColumnSpec& spec, const data::Column& column);
 
 // The numbers of a target-encoded column for the training rows, each from the other folds.
@@ -28,9 +28,10 @@ struct OutOfFold {
   void overwrite(std::vector<float>& matrix, std::size_t width, std::size_t at) const;
 };
 
-// Fills values and unseen: for each category (Σ target + smoothing · mean) / (n + smoothing), with the
-// mean over all rows (Micci-Barreca 2001 with the weight n / (n + smoothing)). Out of fold, sums, n and
-// mean are those of the rows in the other folds; a row's fold is a random function of seed and place.
+// Fills values and unseen: for each category (Σ target + smoothing · mean) / (n + smoothing), with
+// the mean over all rows (Micci-Barreca 2001 with the weight n / (n + smoothing)). Out of fold,
+// sums, n and mean are those of the rows in the other folds; a row's fold is a random function of
+// seed and place.
 Result<OutOfFold> fit_target(const ColumnSpec& spec, const data::Column& column,
                              const Target& target, std::uint64_t seed, FittedColumn& fitted);
 

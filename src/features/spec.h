@@ -12,8 +12,8 @@
 #include "data/batch.h"
 #include "features/calendar.h"
 
-// What a project declares about its features: for each raw column how it
-// becomes numbers. As JSON (or YAML) a list of objects, one for each column:
+// What a project declares about its features: for each raw column how it becomes numbers. As JSON
+// (or YAML) a list of objects, one for each column:
 //
 //   - {column: distance,  encode: numeric, impute: median, standardise: true}
 //   - {column: origin,    encode: one_hot}
@@ -22,14 +22,11 @@
 namespace ciclo::features {
 
 enum class Encoding {
-  kNumeric,     // "numeric": impute, clip, log, standardise; without options the
-                // number as it is
+  kNumeric,     // "numeric": impute, clip, log, standardise; without options the number as it is
   kOneHot,      // "one_hot": a 0/1 number for each category
-  kOrdinal,     // "ordinal": the category's place by falling count; unseen and null
-                // are missing
+  kOrdinal,     // "ordinal": the category's place by falling count; null is missing
   kTarget,      // "target": smoothed mean of the target in the category
-  kFrequency,   // "frequency": share of the category among the training rows;
-                // unseen is 0
+  kFrequency,   // "frequency": share of the category among the training rows
   kTimestamp,   // "timestamp": parts of a date and time in UTC
   kHashedText,  // "hashed_text": counts of words, hashed into buckets
 };
@@ -47,8 +44,7 @@ struct ColumnSpec {
   std::optional<double> clip_low;
   std::optional<double> clip_high;
   bool log = false;          // sign(x) · log(1 + |x|)
-  bool standardise = false;  // (x − mean) / standard deviation (divisor n), 0
-                             // stays 0 for a constant
+  bool standardise = false;  // (x − mean) / standard deviation (divisor n); a constant becomes 0
   bool indicator = false;    // one number more: 1 where the column was null
 
   // kOneHot, kOrdinal, kTarget, kFrequency. The most frequent categories keep their own place, the
@@ -59,8 +55,8 @@ struct ColumnSpec {
   double smoothing = 20;
   int folds = 5;
 
-  // kTimestamp: year, month, day, day_of_week (Monday is 0), day_of_year, hour,
-  // minute, is_weekend, epoch_day.
+  // kTimestamp: year, month, day, day_of_week (Monday is 0), day_of_year, hour, minute, is_weekend,
+  // epoch_day.
   std::vector<Part> parts = {Part::kMonth, Part::kDayOfWeek, Part::kHour};
 
   // kHashedText
@@ -89,16 +85,15 @@ std::span<const std::string_view> enum_names(ColumnSpec::Impute impute);
 
 using Spec = std::vector<ColumnSpec>;
 
-// invalid_argument names the place (`features[2].impute`), what was found, and
-// what would be right; a column may be named once.
+// invalid_argument names the place (`features[2].impute`), what was found, and what would be right;
+// a column may be named once.
 Result<Spec> parse_spec(const json::Value& value);
 json::Value spec_to_json(const Spec& spec);
 
-// A spec that suits most tables: numbers as they are for trees, imputed and
-// standardised for linear learners; few categories one-hot, many by target
-// (`by_target`), free text hashed; parts of times. Columns that hold no value
-// or one value only, and texts that differ in nearly every row without being
-// free text (keys), are left out. Looks at the first 20,000 rows.
+// A spec that suits most tables: numbers as they are for trees, imputed and standardised for linear
+// learners; few categories one-hot, many by target, free text hashed; parts of times.
+// Columns that hold no value or one value only, and texts that differ in nearly every row without
+// being free text (keys), are left out. Looks at the first 20,000 rows.
 enum class Family { kTrees, kLinear };
 Spec suggest_spec(const data::Batch& features, Family family);
 

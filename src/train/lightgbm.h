@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "train/learner.h"
+
+// Gradient boosted trees by LightGBM 4 (Ke et al. 2017), through its C functions, which are
+// declared and opened in lightgbm.cc alone.
+
+namespace ciclo::train {
+
+class LightgbmLearner final : public Learner {
+ public:
+  std::string_view kind() const override { return "lightgbm"; }
+  Result<json::Value> check_parameters(const json::Value& parameters) const override;
+  Result<std::unique_ptr<Model>> fit(const LabelSpace& space, const Examples& training,
+                                     const std::optional<Examples>& validation,
+                                     const json::Value& parameters,
+                                     const FitOptions& options) const override;
+  Result<std::unique_ptr<Model>> load(const std::filesystem::path& file, const LabelSpace& space,
+                                      std::size_t columns) const override;
+};
+
+}  // namespace ciclo::train
