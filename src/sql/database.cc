@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "sql/postgres.h"
 #include "sql/sqlite.h"
 
 namespace ciclo::sql {
@@ -46,7 +47,13 @@ Result<std::unique_ptr<Database>> open(std::string_view url) {
     options.path = url.substr(kSqlite.size());
     return open_sqlite(std::move(options));
   }
-  return invalid_argument("database " + quoted(redact_url(url)) + ": expected sqlite:PATH");
+  if (url.starts_with("postgresql://") || url.starts_with("postgres://")) {
+    PostgresOptions options;
+    options.url = url;
+    return open_postgres(std::move(options));
+  }
+  return invalid_argument("database " + quoted(redact_url(url)) +
+                          ": expected sqlite:PATH or postgresql://user:password@host:port/name");
 }
 
 std::string redact_url(std::string_view url) {

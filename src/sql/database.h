@@ -14,8 +14,9 @@
 #include "base/result.h"
 
 // The relational store that holds all metadata. Two engines, SQLite (sql/sqlite.h) and PostgreSQL
-// (sql/postgres.h), take the same SQL text with $1, $2, … parameters; where they differ, sql/dialect.h
-// names the difference. A successful transaction is on disk: it survives kill -9 and power loss.
+// (sql/postgres.h), take the same SQL text with $1, $2, … parameters; where they differ,
+// sql/dialect.h names the difference. A successful transaction is on disk: it survives kill -9 and
+// power loss.
 
 namespace ciclo::sql {
 
@@ -30,8 +31,9 @@ Param param(std::optional<std::int64_t> number);
 Param param(std::optional<double> number);
 inline Param param(bool value) { return std::int64_t{value}; }
 
-// The current row of a query; valid inside the callback only. Columns count from 0. Reading a column as
-// another type converts as SQLite does (text of a number, number of a text); NULL reads as 0 or "".
+// The current row of a query; valid inside the callback only. Columns count from 0. Reading a
+// column as another type converts as SQLite does (text of a number, number of a text); NULL reads
+// as 0 or "".
 class Row {
  public:
   virtual ~Row() = default;
@@ -88,16 +90,16 @@ class Reader {
 };
 
 // A transaction that may write. What it wrote is visible to its own queries. A statement that fails
-// dooms the transaction on both engines: later statements fail, and it is rolled back even when the body
-// returns success. Where a duplicate is expected, write ON CONFLICT, or ask first.
+// dooms the transaction on both engines: later statements fail, and it is rolled back even when the
+// body returns success. Where a duplicate is expected, write ON CONFLICT, or ask first.
 class Txn : public Reader {
  public:
   // The number of rows changed. A violated uniqueness is already_exists, a violated reference
-  // failed_precondition, a violated NOT NULL or CHECK and a text with a NUL character invalid_argument.
-  // NaN is stored as NULL.
+  // failed_precondition, a violated NOT NULL or CHECK and a text with a NUL character
+  // invalid_argument. NaN is stored as NULL.
   virtual Result<std::int64_t> execute(std::string_view statement, const Params& params = {}) = 0;
-  // One statement for many parameter lists, as fast as the engine can: a prepared statement on SQLite,
-  // a pipeline on PostgreSQL. The number of rows changed in all.
+  // One statement for many parameter lists, as fast as the engine can: a prepared statement on
+  // SQLite, a pipeline on PostgreSQL. The number of rows changed in all.
   virtual Result<std::int64_t> execute_many(std::string_view statement,
                                             std::span<const Params> rows) = 0;
 };
@@ -127,12 +129,12 @@ class Database {
   virtual Engine engine() const = 0;
   virtual Stats stats() const = 0;
 
-  // Runs the body in a transaction and commits when it returns success; rolls back otherwise. When the
-  // call returns success, the changes are durable. A conflict with another transaction is retried, so
-  // the body must have no other effect and may run several times; after some retries: conflict.
-  // On SQLite all transactions run one after the other on one writer thread; those that wait are
-  // committed together (group commit), each under its own savepoint.
-  // A body that starts another transaction of the same database is a bug and ends the process.
+  // Runs the body in a transaction and commits when it returns success; rolls back otherwise. When
+  // the call returns success, the changes are durable. A conflict with another transaction is
+  // retried, so the body must have no other effect and may run several times; after some retries:
+  // conflict. On SQLite all transactions run one after the other on one writer thread; those that
+  // wait are committed together (group commit), each under its own savepoint. A body that starts
+  // another transaction of the same database is a bug and ends the process.
   virtual Result<void> transaction(const std::function<Result<void>(Txn&)>& body) = 0;
 
   // Runs the body on a consistent snapshot, beside writers. Nested calls take another connection.
@@ -159,8 +161,9 @@ class Database {
   }
 };
 
-// Applies, in order and in one transaction, the migrations that the database does not have yet. Refuses (failed_precondition) a database that a newer program has written, and one whose
-// recorded migrations differ from ours in name or content.
+// Applies, in order and in one transaction, the migrations that the database does not have yet.
+// Refuses (failed_precondition) a database that a newer program has written, and one whose recorded
+// migrations differ from ours in name or content.
 Result<void> migrate(Database& database, std::span<const Migration> migrations);
 
 // Opens what the URL names: "sqlite:PATH" or "postgresql://user:password@host:port/name".

@@ -20,7 +20,8 @@ bool is_word_character(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '$';
 }
 
-// From a quote to its end; a doubled quote is part of it. To the end of the text when it is not closed.
+// From a quote to its end; a doubled quote is part of it. To the end of the text when it is not
+// closed.
 std::size_t quoted_length(std::string_view text) {
   const char quote = text.front();
   std::size_t at = 1;

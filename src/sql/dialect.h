@@ -8,23 +8,23 @@
 #include "base/result.h"
 #include "sql/database.h"
 
-// Where SQLite and PostgreSQL differ. All that is not named here is written once and runs on both; see
-// README.md for the words that do.
+// Where SQLite and PostgreSQL differ. All that is not named here is written once and runs on both;
+// see README.md for the words that do.
 
 namespace ciclo::sql {
 
-// A migration's text for the engine: the upper-case words BYTES (BLOB, BYTEA), IDENTITY (a key that the
-// database counts up, never reusing a number), TEXT (on PostgreSQL with COLLATE "C", so that order and
-// comparison are by byte on both) and CLUSTERED (behind a table: its rows stand in the order of its
-// primary key; WITHOUT ROWID, nothing) are replaced, except in quotes and comments.
+// A migration's text for the engine: the upper-case words BYTES (BLOB, BYTEA), IDENTITY (a key that
+// the database counts up, never reusing a number), TEXT (on PostgreSQL with COLLATE "C", so that
+// order and comparison are by byte on both) and CLUSTERED (behind a table: its rows stand in the
+// order of its primary key; WITHOUT ROWID, nothing) are replaced, except in quotes and comments.
 std::string translate(std::string_view sql, Engine engine);
 
 // The statements of a text, at semicolons that stand neither in quotes nor in comments; without the
 // semicolon, without empty ones.
 std::vector<std::string> split_statements(std::string_view sql);
 
-// Makes transactions that call this with the same name follow one another from here to the end of their
-// commit. Nothing on SQLite, where they do anyway; an advisory lock on PostgreSQL.
+// Makes transactions that call this with the same name follow one another from here to the end of
+// their commit. Nothing on SQLite, where they do anyway; an advisory lock on PostgreSQL.
 Result<void> serialize(Txn& txn, std::string_view name);
 
 // The text with % _ and \ escaped, for LIKE … ESCAPE '\'. LIKE tells upper from lower case on both.

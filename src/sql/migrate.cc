@@ -33,7 +33,8 @@ Result<void> create_table(Database& database) {
     TRY(txn.execute(translate(kTable, txn.engine())));
     return {};
   };
-  // On PostgreSQL, IF NOT EXISTS fails in the second of two programs that start at once; it then exists.
+  // On PostgreSQL, IF NOT EXISTS fails in the second of two programs that start at once; it then
+  // exists.
   if (database.transaction(create).ok()) return {};
   return database.transaction(create);
 }
@@ -103,8 +104,8 @@ Result<std::vector<Migration>> pending(Reader& reader, std::span<const Migration
   return missing;
 }
 
-// The row goes in before the statements: of two programs that migrate at once the second then meets a
-// conflict on the row, is retried, and finds the migration applied.
+// The row goes in before the statements: of two programs that migrate at once the second then meets
+// a conflict on the row, is retried, and finds the migration applied.
 Result<void> apply(Txn& txn, const Migration& migration) {
   const std::string hash = hash_bytes(migration.sql);
   TRY(txn.execute(

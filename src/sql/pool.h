@@ -15,9 +15,9 @@
 
 namespace ciclo::sql {
 
-// Connections that are kept for reuse, at most `connections_max` of them in use at once. A thread that
-// holds one already gets another beyond that number, rather than wait for itself. Safe to share between
-// threads; a lease is used by the thread that took it.
+// Connections that are kept for reuse, at most `connections_max` of them in use at once. A thread
+// that holds one already gets another beyond that number, rather than wait for itself. Safe to
+// share between threads; a lease is used by the thread that took it.
 template <class Connection>
 class Pool {
  public:
@@ -40,7 +40,11 @@ class Pool {
     }
     Lease(Lease&& other) noexcept
         : pool_(std::exchange(other.pool_, nullptr)), connection_(std::move(other.connection_)) {}
-    Lease& operator=(Lease&&) = delete;
+    Lease& operator=(Lease&& other) noexcept {
+      std::swap(pool_, other.pool_);
+      std::swap(connection_, other.connection_);
+      return *this;
+    }
 
     Connection& operator*() const { return *connection_; }
     Connection* operator->() const { return connection_.get(); }

@@ -8,18 +8,19 @@
 #include "base/result.h"
 #include "sql/database.h"
 
-// PostgreSQL behind sql::Database, over libpq. A transaction takes a connection of a bounded pool and runs
-// SERIALIZABLE, so that a body means the same as on SQLite, where all transactions follow one another; a
-// serialization failure or a deadlock is retried with a growing pause. A read runs REPEATABLE READ, READ
-// ONLY. A lost connection is replaced; a transaction is then run again unless its COMMIT was under way,
-// in which case nobody knows whether it took place: unavailable, and the message says so.
+// PostgreSQL behind sql::Database, over libpq. A transaction takes a connection of a bounded pool
+// and runs SERIALIZABLE, so that a body means the same as on SQLite, where all transactions follow
+// one another; a serialization failure or a deadlock is retried with a growing pause. A read runs
+// REPEATABLE READ, READ ONLY. A lost connection is replaced; a transaction is then run again unless
+// its COMMIT was under way, in which case nobody knows whether it took place: unavailable, and the
+// message says so.
 
 namespace ciclo::sql {
 
 struct PostgresOptions {
   std::string url;                   // postgresql://user:password@host:port/name
   std::size_t connections_max = 16;  // a further caller waits; nested calls may exceed it
-  int attempts_max = 12;             // of one transaction, before it is a conflict
+  int attempts_max = 40;             // of one transaction, before its conflict is returned
   int connect_timeout_s = 10;
   std::size_t statements_max = 256;  // prepared statements kept per connection
 };

@@ -49,8 +49,8 @@ class Sqlite : public testing::Test {
     return all.ok() ? *all : std::vector<std::int64_t>{};
   }
 
-  // Holds the writer thread in an empty first transaction until `bodies` wait behind it; all are then
-  // in its group. The results, in the order of the bodies.
+  // Holds the writer thread in an empty first transaction until `bodies` wait behind it; all are
+  // then in its group. The results, in the order of the bodies.
   std::vector<Result<void>> run_together(
       const std::vector<std::function<Result<void>(Txn&)>>& bodies) {
     std::vector<Result<void>> results(bodies.size());

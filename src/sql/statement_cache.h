@@ -11,8 +11,8 @@
 namespace ciclo::sql {
 
 // The prepared statements of one connection by their text; the one unused for longest goes first. A
-// Statement releases itself in its destructor and has a `bool busy`, true while it runs. Used by one
-// thread at a time.
+// Statement releases itself in its destructor and has a `bool busy`, true while it runs. Used by
+// one thread at a time.
 template <class Statement>
 class StatementCache {
  public:

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sql/postgres.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <latch>
+#include <thread>
+
+#include "sql/test_database.h"
+
+namespace ciclo::sql {
+namespace {
+
+TEST(PostgresUrl, a_malformed_one_is_refused_without_showing_the_password) {
+  for (const std::string url :
+       {"postgresql://user:secret@host:port:1/name?nonsense", "postgresql://u:secret@[1/x",
+        "postgresql://u:secret@h/n?password=secret&nonsense=1"}) {
+    const auto opened = open(url);
+    ASSERT_FALSE(opened.ok());
+    EXPECT_EQ(opened.error().code, Code::kInvalidArgument);
+    EXPECT_EQ(opened.error().message.find("secret"), std::string::npos) << opened.error().message;
+  }
+}
+
+TEST(PostgresUrl, a_server_that_is_not_there_is_unavailable) {
+  const auto opened = open("postgresql://user:secret@127.0.0.1:1/name");
+  ASSERT_FALSE(opened.ok());
+  EXPECT_EQ(opened.error().code, Code::kUnavailable);
+  EXPECT_EQ(opened.error().message.find("secret"), std::string::npos) << opened.error().message;
+}
+
+class Postgres : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (test_postgres_url() == nullptr) GTEST_SKIP() << "CICLO_TEST_POSTGRES_URL is not set";
+    database_.emplace(Engine::kPostgres);
+    ASSERT_TRUE(execute("CREATE TABLE items (id TEXT PRIMARY KEY, n BIGINT)").ok());
+    ASSERT_TRUE(execute("INSERT INTO items VALUES ('a', 0), ('b', 0)").ok());
+  }
+
+  Result<void> execute(std::string_view text) {
+    return (*database_)->transaction([&](Txn& txn) -> Result<void> {
+      TRY(txn.execute(text));
+      return {};
+    });
+  }
+
+  // Cuts all connections to the server but the one that does it.
+  static void cut_connections() {
+    const auto server = open(test_postgres_url());
+    ASSERT_TRUE(server.ok());
+    const auto cut = (*server)->transaction([](Txn& txn) {
+      return txn.query(
+          "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+          "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'",
+          {}, [](const Row&) -> Result<void> { return {}; });
+    });
+    ASSERT_TRUE(cut.ok()) << cut.error().message;
+  }
+
+  std::int64_t value(std::string_view id) {
+    const auto n = (*database_)->view([&](Reader& reader) {
+      return reader.query_one("SELECT n FROM items WHERE id = $1", {id},
+                              [](const Row& row) { return row.integer(0); });
+    });
+    EXPECT_TRUE(n.ok()) << n.error().message;
+    return n.ok() && *n ? **n : -1;
+  }
+
+  std::optional<TestDatabase> database_;
+};
+
+TEST_F(Postgres, a_wrong_password_is_an_error_of_opening_that_does_not_show_it) {
+  std::string url = test_postgres_url();
+  const std::size_t colon = url.find(':', url.find("://") + 3);
+  url.replace(colon + 1, url.find('@') - colon - 1, "wrongsecret");
+  const auto opened = open(url);
+  ASSERT_FALSE(opened.ok());
+  EXPECT_EQ(opened.error().message.find("wrongsecret"), std::string::npos);
+  EXPECT_NE(opened.error().message.find("authentication"), std::string::npos);
+}
+
+TEST_F(Postgres, idle_connections_that_were_cut_are_replaced) {
+  cut_connections();
+  EXPECT_TRUE(execute("UPDATE items SET n = 1").ok());
+  cut_connections();
+  EXPECT_EQ(value("a"), 1);
+}
+
+TEST_F(Postgres, a_transaction_whose_connection_is_cut_runs_again) {
+  int runs = 0;
+  const auto done = (*database_)->transaction([&](Txn& txn) -> Result<void> {
+    TRY(txn.execute("UPDATE items SET n = n + 1 WHERE id = 'a'"));
+    if (++runs == 1) cut_connections();
+    TRY(txn.execute("UPDATE items SET n = n + 1 WHERE id = 'b'"));
+    return {};
+  });
+  EXPECT_TRUE(done.ok()) << done.error().message;
+  EXPECT_EQ(runs, 2);
+  EXPECT_EQ(value("a"), 1);
+  EXPECT_EQ(value("b"), 1);
+}
+
+TEST_F(Postgres, a_connection_cut_at_the_commit_leaves_an_honest_error) {
+  const auto done = (*database_)->transaction([&](Txn& txn) -> Result<void> {
+    TRY(txn.execute("UPDATE items SET n = n + 1 WHERE id = 'a'"));
+    cut_connections();
+    return {};
+  });
+  ASSERT_FALSE(done.ok());
+  EXPECT_EQ(done.error().code, Code::kUnavailable);
+  EXPECT_NE(done.error().message.find("not known"), std::string::npos) << done.error().message;
+  EXPECT_TRUE(execute("UPDATE items SET n = 5").ok());
+}
+
+TEST_F(Postgres, a_read_whose_connection_is_cut_is_unavailable_and_the_next_works) {
+  const auto read = (*database_)->read([&](Reader& reader) -> Result<void> {
+    cut_connections();
+    return reader.query("SELECT n FROM items", {}, [](const Row&) -> Result<void> { return {}; });
+  });
+  ASSERT_FALSE(read.ok());
+  EXPECT_EQ(read.error().code, Code::kUnavailable);
+  EXPECT_EQ(value("a"), 0);
+}
+
+TEST_F(Postgres, works_again_after_a_restart_of_the_server) {
+  const char* restart = std::getenv("CICLO_TEST_POSTGRES_RESTART");
+  if (restart == nullptr) GTEST_SKIP() << "CICLO_TEST_POSTGRES_RESTART is not set";
+  ASSERT_TRUE(execute("UPDATE items SET n = 7").ok());
+  ASSERT_EQ(std::system(restart), 0);
+  EXPECT_EQ(value("b"), 7);
+  EXPECT_TRUE(execute("UPDATE items SET n = 8").ok());
+}
+
+// Two transactions that lock two rows in opposite order: the server ends one, which runs again.
+TEST_F(Postgres, deadlocks_are_retried) {
+  std::latch both_hold(2);
+  const auto cross = [&](std::string_view first, std::string_view second) {
+    bool has_met = false;
+    return (*database_)->transaction([&, has_met](Txn& txn) mutable -> Result<void> {
+      constexpr std::string_view kAdd = "UPDATE items SET n = n + 1 WHERE id = $1";
+      TRY(txn.execute(kAdd, {first}));
+      if (!std::exchange(has_met, true)) both_hold.arrive_and_wait();
+      TRY(txn.execute(kAdd, {second}));
+      return {};
+    });
+  };
+  Result<void> other;
+  std::thread thread([&] { other = cross("b", "a"); });
+  const auto mine = cross("a", "b");
+  thread.join();
+  EXPECT_TRUE(mine.ok()) << mine.error().message;
+  EXPECT_TRUE(other.ok()) << other.error().message;
+  EXPECT_EQ(value("a"), 2);
+  EXPECT_EQ(value("b"), 2);
+  EXPECT_GE((*database_)->stats().retries, 1U);
+}
+
+// Write skew: each reads what the other writes. SERIALIZABLE lets only one of them see the old
+// state.
+TEST_F(Postgres, transactions_are_serializable) {
+  std::latch both_have_read(2);
+  const auto take_if_free = [&](std::string_view id) {
+    bool has_met = false;
+    return (*database_)->transaction([&, has_met](Txn& txn) mutable -> Result<void> {
+      TRY(const auto taken, txn.query_one("SELECT SUM(n) FROM items", {},
+                                          [](const Row& row) { return row.integer(0); }));
+      if (!std::exchange(has_met, true)) both_have_read.arrive_and_wait();
+      if (*taken > 0) return failed_precondition("taken");
+      TRY(txn.execute("UPDATE items SET n = 1 WHERE id = $1", {id}));
+      return {};
+    });
+  };
+  Result<void> other;
+  std::thread thread([&] { other = take_if_free("b"); });
+  const auto mine = take_if_free("a");
+  thread.join();
+  EXPECT_NE(mine.ok(), other.ok());
+  EXPECT_EQ(value("a") + value("b"), 1);
+}
+
+TEST_F(Postgres, a_pipeline_of_more_than_the_sockets_hold_does_not_stall) {
+  const std::string large(20'000, 'x');
+  std::vector<std::string> ids;
+  for (int i = 0; i < 1200; ++i) ids.push_back(std::to_string(i) + large);
+  ASSERT_TRUE(execute("CREATE TABLE texts (t TEXT)").ok());
+  std::vector<Params> rows;
+  for (const auto& id : ids) rows.push_back({std::string_view(id)});
+  const auto changed = (*database_)->transact([&](Txn& txn) {
+    return txn.execute_many("INSERT INTO texts VALUES ($1) RETURNING t", rows);
+  });
+  ASSERT_TRUE(changed.ok()) << changed.error().message;
+  EXPECT_EQ(*changed, 1200);
+}
+
+}  // namespace
+}  // namespace ciclo::sql
