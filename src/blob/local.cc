@@ -58,8 +58,8 @@ Result<void> check_hash(const Hash& hash) {
                           ": expected 64 lower-case hexadecimal digits");
 }
 
-// A file in tmp/ that its writer holds locked, so that a store that opens meanwhile can tell it from
-// what a crash has left.
+// A file in tmp/ that its writer holds locked, so that a store that opens meanwhile can tell it
+// from what a crash has left.
 struct Temporary {
   fs::path path;
   Descriptor file;
@@ -164,8 +164,8 @@ Result<std::unique_ptr<Writer>> LocalStore::create() {
   return std::unique_ptr<Writer>(new LocalWriter(*this, std::move(temporary)));
 }
 
-// The rename replaces an equal value when there is one: its bytes are the same, and whoever reads the old
-// file goes on reading it.
+// The rename replaces an equal value when there is one: its bytes are the same, and whoever reads
+// the old file goes on reading it.
 Result<void> LocalStore::place(const fs::path& temporary, const Hash& hash) {
   TRY(make_folder(hash));
   const fs::path target = path_of(hash);

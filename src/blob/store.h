@@ -9,9 +9,10 @@
 
 #include "base/result.h"
 
-// Large immutable values by the BLAKE3 hash of their bytes. Everything streams; nothing is held whole in
-// memory. A value that `commit` has acknowledged survives kill -9 and power loss; a value that was not
-// committed never shows. The same bytes are stored once. Safe to share between threads.
+// Large immutable values by the BLAKE3 hash of their bytes. Everything streams; nothing is held
+// whole in memory. A value that `commit` has acknowledged survives kill -9 and power loss; a value
+// that was not committed never shows. The same bytes are stored once. Safe to share between
+// threads.
 
 namespace ciclo::blob {
 
@@ -58,8 +59,8 @@ class Store {
   Result<std::string> get(const Hash& hash, std::uint64_t bytes_max = 64 << 20);
 };
 
-// A store in a local directory, made when it is missing: objects/ab/cdef…, written to tmp/ first, then
-// fsync, rename, fsync of the directory. Leftovers of a crash in tmp/ are removed at opening.
+// A store in a local directory, made when it is missing: objects/ab/cdef…, written to tmp/ first,
+// then fsync, rename, fsync of the directory. Leftovers of a crash in tmp/ are removed at opening.
 Result<std::unique_ptr<Store>> open_local(const std::string& directory);
 
 // "file:DIR".

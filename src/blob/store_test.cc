@@ -2,18 +2,16 @@
 #include "blob/store.h"
 
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <array>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <thread>
 #include <vector>
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/killed_process.h"
 #include "base/random.h"
 
 namespace ciclo::blob {
@@ -186,51 +184,28 @@ TEST(BlobUrl, names_what_it_expects) {
   EXPECT_EQ(open("file:").error().code, Code::kInvalidArgument);
 }
 
-// Puts values until it is killed; tells of each commit by one line with its hash.
-[[noreturn]] void put_for_ever(const std::string& directory, int told, std::uint64_t seed) {
+void put_for_ever(const std::string& directory, std::uint64_t seed,
+                  const std::function<void(std::string_view)>& tell) {
   auto store = open_local(directory);
   SeededRandom random(seed);
   while (store.ok()) {
     const std::string value(random.below(200'000), static_cast<char>('a' + random.below(26)));
     const auto put = (*store)->put(value + std::to_string(random.next()));
-    if (!put.ok()) break;
-    const std::string line = put->hash + "\n";
-    if (::write(told, line.data(), line.size()) != 65) break;
+    if (!put.ok()) return;
+    tell(put->hash);
   }
-  ::_exit(1);
 }
 
 TEST_F(LocalBlobs, everything_acknowledged_survives_kill_9_and_nothing_half_done_shows) {
   SeededRandom random(7);
   std::vector<Hash> acknowledged;
-  for (int round = 0; round < 8; ++round) {
-    int ends[2];
-    ASSERT_EQ(::pipe(ends), 0);
-    const pid_t child = ::fork();
-    if (child == 0) put_for_ever(root().string(), ends[1], static_cast<std::uint64_t>(round));
-    ::close(ends[1]);
-    const std::uint64_t commits = 1 + random.below(12);
-    std::string told;
-    std::array<char, 65> line{};
-    // Killed while it works on the next one, which takes longer than the signal.
-    while (told.size() < commits * 65) {
-      const ssize_t got = ::read(ends[0], line.data(), line.size());
-      ASSERT_GT(got, 0);
-      told.append(line.data(), static_cast<std::size_t>(got));
-    }
-    ::kill(child, SIGKILL);
-    ssize_t got = 0;
-    while ((got = ::read(ends[0], line.data(), line.size())) > 0) {
-      told.append(line.data(), static_cast<std::size_t>(got));
-    }
-    ::close(ends[0]);
-    int status = 0;
-    ::waitpid(child, &status, 0);
-    EXPECT_TRUE(WIFSIGNALED(status));
-    for (std::size_t at = 0; at + 65 <= told.size(); at += 65) {
-      acknowledged.push_back(told.substr(at, 64));
-    }
+  for (std::uint64_t round = 0; round < 8; ++round) {
+    const auto lines = kill_in_the_middle(1 + random.below(12), [&](const auto& tell) {
+      put_for_ever(root().string(), round, tell);
+    });
+    acknowledged.insert(acknowledged.end(), lines.begin(), lines.end());
   }
+  EXPECT_GE(acknowledged.size(), 8U);
   reopen();
   EXPECT_EQ(files_in("tmp"), 0U);
   for (const auto& hash : acknowledged) EXPECT_TRUE(store_->get(hash).ok()) << hash;

@@ -25,7 +25,8 @@ Result<Event> read_event(const sql::Row& row) {
   return event;
 }
 
-// One query per kind, each along its index, rather than one whose text depends on the number of kinds.
+// One query per kind, each along its index, rather than one whose text depends on the number of
+// kinds.
 Result<void> read_kind(sql::Reader& reader, std::int64_t after, int limit, std::string_view kind,
                        std::map<std::int64_t, Event>& found) {
   return reader.query(R"sql(
@@ -54,8 +55,8 @@ Result<void> read_all(sql::Reader& reader, std::int64_t after, int limit,
 
 Log::Log(sql::Database& database, Clock& clock) : database_(database), clock_(clock) {}
 
-// From here to its commit no other transaction gets an id: ids become visible in their order, so that a
-// reader that has seen an id has seen all smaller ones.
+// From here to its commit no other transaction gets an id: ids become visible in their order, so
+// that a reader that has seen an id has seen all smaller ones.
 Result<void> Log::append(sql::Txn& txn, std::string_view workspace, std::string_view kind,
                          std::string_view subject, const json::Value& body) {
   TRY(sql::serialize(txn, "events"));

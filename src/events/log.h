@@ -15,10 +15,11 @@
 #include "base/result.h"
 #include "sql/database.h"
 
-// What happened, in order, appended in the transaction of the change itself: an event is visible if and
-// only if its change is. Consumers keep a named cursor in the database and continue after a restart
-// where they stopped; an event may be delivered again after a crash, never lost. The loop of the life
-// cycle is closed here: a detector appends, a trigger reads, neither includes the other.
+// What happened, in order, appended in the transaction of the change itself: an event is visible if
+// and only if its change is. Consumers keep a named cursor in the database and continue after a
+// restart where they stopped; an event may be delivered again after a crash, never lost. The loop
+// of the life cycle is closed here: a detector appends, a trigger reads, neither includes the
+// other.
 
 namespace ciclo::events {
 
@@ -36,13 +37,14 @@ class Log {
   // Both must outlive the log.
   Log(sql::Database& database, Clock& clock);
 
-  // Appends within the caller's transaction. Call `wake` after the commit to rouse waiting consumers.
+  // Appends within the caller's transaction. Call `wake` after the commit to rouse waiting
+  // consumers.
   Result<void> append(sql::Txn& txn, std::string_view workspace, std::string_view kind,
                       std::string_view subject, const json::Value& body);
   void wake();
 
-  // Events after `after`, oldest first, at most `limit`; all kinds when `kinds` is empty. Never skips an
-  // event that a concurrent transaction may still commit with a smaller id.
+  // Events after `after`, oldest first, at most `limit`; all kinds when `kinds` is empty. Never
+  // skips an event that a concurrent transaction may still commit with a smaller id.
   Result<std::vector<Event>> read_after(std::int64_t after, int limit,
                                         std::span<const std::string_view> kinds = {});
 

@@ -8,6 +8,9 @@
 #include <atomic>
 #include <thread>
 
+#include "base/file.h"
+#include "base/killed_process.h"
+#include "base/random.h"
 #include "sql/test_database.h"
 
 namespace ciclo::events {
@@ -104,8 +107,8 @@ TEST_P(EventLog, wake_rouses_a_waiting_consumer) {
   EXPECT_EQ(seen, 1U);
 }
 
-// A consumer that follows the log while several threads append must see each event once, whatever the
-// order of the commits.
+// A consumer that follows the log while several threads append must see each event once, whatever
+// the order of the commits.
 TEST_P(EventLog, a_follower_misses_nothing_that_commits_late) {
   constexpr int kThreads = 4;
   constexpr int kEvents = 25;
@@ -140,6 +143,61 @@ TEST_P(EventLog, a_follower_misses_nothing_that_commits_late) {
   EXPECT_EQ(failures, 0);
   std::ranges::sort(followed);
   EXPECT_EQ(std::ranges::unique(followed).size(), 0U);
+}
+
+// A change and its event: a row and an event with the same name, in one transaction.
+void append_for_ever(const std::string& url, int round,
+                     const std::function<void(std::string_view)>& tell) {
+  auto database = sql::open(url);
+  if (!database.ok()) return;
+  SystemClock clock;
+  Log log(**database, clock);
+  for (int i = 0;; ++i) {
+    const std::string name = std::to_string(round) + "-" + std::to_string(i);
+    const auto done = (*database)->transaction([&](sql::Txn& txn) -> Result<void> {
+      TRY(txn.execute("INSERT INTO changes (name) VALUES ($1)", {name}));
+      return log.append(txn, "default", "a.b", name, json::Value::object());
+    });
+    if (!done.ok()) return;
+    tell(name);
+  }
+}
+
+TEST(EventLogKilled, changes_and_their_events_survive_kill_9_together) {
+  const TemporaryDirectory folder;
+  const std::string url = "sqlite:" + (folder.path() / "events.db").string();
+  {
+    const auto database = sql::open(url);
+    ASSERT_TRUE(sql::migrate(**database, schema()).ok());
+    ASSERT_TRUE((*database)
+                    ->transaction([](sql::Txn& txn) -> Result<void> {
+                      TRY(txn.execute("CREATE TABLE changes (name TEXT PRIMARY KEY)"));
+                      return {};
+                    })
+                    .ok());
+  }
+  SeededRandom random(3);
+  std::vector<std::string> acknowledged;
+  for (int round = 0; round < 6; ++round) {
+    const auto lines = kill_in_the_middle(
+        1 + random.below(30), [&](const auto& tell) { append_for_ever(url, round, tell); });
+    acknowledged.insert(acknowledged.end(), lines.begin(), lines.end());
+  }
+  const auto database = sql::open(url);
+  SystemClock clock;
+  Log log(**database, clock);
+  const auto changes = (*database)->view([](sql::Reader& reader) {
+    return reader.query_all("SELECT name FROM changes ORDER BY rowid", {},
+                            [](const sql::Row& row) { return row.string(0); });
+  });
+  const auto events = log.read_after(0, 1'000'000);
+  ASSERT_TRUE(changes.ok());
+  ASSERT_TRUE(events.ok());
+  std::vector<std::string> subjects;
+  for (const auto& event : *events) subjects.push_back(event.subject);
+  EXPECT_EQ(subjects, *changes);
+  for (const auto& name : acknowledged)
+    EXPECT_TRUE(std::ranges::count(subjects, name) == 1) << name;
 }
 
 INSTANTIATE_TEST_SUITE_P(Engines, EventLog, testing::ValuesIn(sql::available_engines()),

@@ -8,7 +8,8 @@ namespace {
 
 TEST(Dialect, replaces_whole_words_outside_quotes_and_comments) {
   constexpr std::string_view kSql =
-      "CREATE TABLE t (id IDENTITY, bytes BIGINT, b BYTES, \"BYTES\" TEXT DEFAULT 'BYTES') -- IDENTITY";
+      "CREATE TABLE t (id IDENTITY, bytes BIGINT, b BYTES, "
+      "\"BYTES\" TEXT DEFAULT 'BYTES') -- IDENTITY";
   EXPECT_EQ(translate(kSql, Engine::kSqlite),
             "CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, bytes BIGINT, b BLOB, "
             "\"BYTES\" TEXT DEFAULT 'BYTES') -- IDENTITY");
@@ -19,7 +20,8 @@ TEST(Dialect, replaces_whole_words_outside_quotes_and_comments) {
 
 TEST(Dialect, rows_stand_in_the_order_of_the_key_where_the_engine_can) {
   constexpr std::string_view kSql = "CREATE TABLE t (a BIGINT PRIMARY KEY) CLUSTERED";
-  EXPECT_EQ(translate(kSql, Engine::kSqlite), "CREATE TABLE t (a BIGINT PRIMARY KEY) WITHOUT ROWID");
+  EXPECT_EQ(translate(kSql, Engine::kSqlite),
+            "CREATE TABLE t (a BIGINT PRIMARY KEY) WITHOUT ROWID");
   EXPECT_EQ(translate(kSql, Engine::kPostgres), "CREATE TABLE t (a BIGINT PRIMARY KEY) ");
 }
 

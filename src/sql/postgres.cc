@@ -12,7 +12,6 @@
 #include <condition_variable>
 #include <cstring>
 #include <deque>
-#include <exception>
 #include <limits>
 #include <map>
 #include <mutex>
@@ -23,6 +22,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "sql/body.h"
 #include "sql/pool.h"
 
 namespace ciclo::sql {
@@ -516,14 +516,7 @@ PostgresDatabase::Attempt PostgresDatabase::attempt(const std::function<Result<v
     return {begun.error(), may_pass ? Verdict::kAgain : Verdict::kFinal};
   }
   Lease connection = std::move(begun).value();
-  Result<void> result;
-  try {
-    result = body(*connection);
-  } catch (const std::exception& exception) {
-    result = internal(std::string("a transaction's body threw: ") + exception.what());
-  } catch (...) {
-    result = internal("a transaction's body threw");
-  }
+  auto result = run_body<Txn>(body, *connection);
   const auto failure = connection->take_failure();
   if (result.ok() && !failure) return commit(connection);
   const bool is_lost = connection->is_lost();
@@ -562,13 +555,7 @@ Result<void> PostgresDatabase::read(const std::function<Result<void>(Reader&)>& 
     begun = begin(kBegin);
   }
   Lease connection = std::move(begun).value();
-  Result<void> result;
-  try {
-    result = body(*connection);
-  } catch (...) {
-    connection.discard();  // with its open transaction
-    throw;
-  }
+  auto result = run_body<Reader>(body, *connection);
   const auto failure = connection->take_failure();
   end(connection, "ROLLBACK");
   if (result.ok() && failure) return *failure;

@@ -2,11 +2,15 @@
 #include "sql/postgres.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-#include <atomic>
 #include <cstdlib>
 #include <latch>
+#include <optional>
+#include <string>
 #include <thread>
+#include <utility>
 
 #include "sql/test_database.h"
 
@@ -31,6 +35,17 @@ TEST(PostgresUrl, a_server_that_is_not_there_is_unavailable) {
   EXPECT_EQ(opened.error().message.find("secret"), std::string::npos) << opened.error().message;
 }
 
+int run_command(const char* command) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::execl("/bin/sh", "sh", "-c", command, nullptr);
+    ::_exit(127);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return status;
+}
+
 class Postgres : public testing::Test {
  protected:
   void SetUp() override {
@@ -47,8 +62,8 @@ class Postgres : public testing::Test {
     });
   }
 
-  // Cuts all connections to the server but the one that does it.
-  static void cut_connections() {
+  // Cuts the connections of this test's database, not those of tests that run beside it.
+  void cut_connections() {
     const auto server = open(test_postgres_url());
     ASSERT_TRUE(server.ok());
     const auto cut = (*server)->transaction([](Txn& txn) {
@@ -129,7 +144,7 @@ TEST_F(Postgres, works_again_after_a_restart_of_the_server) {
   const char* restart = std::getenv("CICLO_TEST_POSTGRES_RESTART");
   if (restart == nullptr) GTEST_SKIP() << "CICLO_TEST_POSTGRES_RESTART is not set";
   ASSERT_TRUE(execute("UPDATE items SET n = 7").ok());
-  ASSERT_EQ(std::system(restart), 0);
+  ASSERT_EQ(run_command(restart), 0);
   EXPECT_EQ(value("b"), 7);
   EXPECT_TRUE(execute("UPDATE items SET n = 8").ok());
 }

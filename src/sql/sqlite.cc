@@ -7,7 +7,6 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
-#include <exception>
 #include <filesystem>
 #include <mutex>
 #include <system_error>
@@ -20,6 +19,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/worker_pool.h"
+#include "sql/body.h"
 #include "sql/pool.h"
 #include "sql/statement_cache.h"
 
@@ -345,7 +345,7 @@ class SqliteDatabase final : public Database {
   void commit_group(Pending& first);
   Result<void> run_first(Pending& member);
   Result<void> run_member(Pending& member);
-  Result<void> run_body(Pending& member);
+  Result<void> run_alone(Pending& member);
   void answer(const std::vector<Pending*>& group, const Result<void>& committed);
   void refuse_waiting(const Error& error);
 
@@ -452,29 +452,22 @@ Result<void> SqliteDatabase::run_first(Pending& member) {
     refuse_waiting(error);
     return error;
   }
-  auto result = run_body(member);
+  auto result = run_alone(member);
   if (!result.ok() && !writer_->is_idle()) TRY(writer_->run("ROLLBACK"));
   return result;
 }
 
 Result<void> SqliteDatabase::run_member(Pending& member) {
   TRY(writer_->run("SAVEPOINT member"));
-  auto result = run_body(member);
+  auto result = run_alone(member);
   if (writer_->is_idle()) return result;
   if (!result.ok()) TRY(writer_->run("ROLLBACK TO member"));
   TRY(writer_->run("RELEASE member"));
   return result;
 }
 
-Result<void> SqliteDatabase::run_body(Pending& member) {
-  Result<void> result;
-  try {
-    result = member.body(*writer_);
-  } catch (const std::exception& exception) {
-    result = internal(std::string("a transaction's body threw: ") + exception.what());
-  } catch (...) {
-    result = internal("a transaction's body threw");
-  }
+Result<void> SqliteDatabase::run_alone(Pending& member) {
+  auto result = run_body<Txn>(member.body, *writer_);
   const auto failure = writer_->take_failure();
   if (failure && result.ok()) return *failure;
   return result;
@@ -503,15 +496,9 @@ void SqliteDatabase::refuse_waiting(const Error& error) {
 }
 
 Result<void> SqliteDatabase::read(const std::function<Result<void>(Reader&)>& body) {
-  TRY(auto connection, readers_.take());
+  TRY(const auto connection, readers_.take());
   TRY(connection->run("BEGIN"));
-  Result<void> result;
-  try {
-    result = body(*connection);
-  } catch (...) {
-    connection.discard();  // with its open transaction
-    throw;
-  }
+  auto result = run_body<Reader>(body, *connection);
   const auto failure = connection->take_failure();
   const auto ended = connection->run("COMMIT");
   if (!result.ok()) return result;

@@ -3,11 +3,15 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
 #include <latch>
+#include <set>
 #include <thread>
 
 #include "base/file.h"
+#include "base/killed_process.h"
+#include "base/random.h"
 
 namespace ciclo::sql {
 namespace {
@@ -212,6 +216,58 @@ TEST_F(Sqlite, a_file_that_is_no_database_is_refused) {
   ASSERT_FALSE(opened.ok());
   EXPECT_EQ(opened.error().code, Code::kDataLoss);
   EXPECT_NE(opened.error().message.find("notes.txt"), std::string::npos);
+}
+
+// Each transaction writes a row to two tables, so that half of one would show. Several threads
+// write, so that groups have many members.
+void write_for_ever(const std::string& path, int round,
+                    const std::function<void(std::string_view)>& tell) {
+  auto database = open_sqlite({path});
+  if (!database.ok()) return;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0;; ++i) {
+        const std::string id =
+            std::to_string(round) + "-" + std::to_string(t) + "-" + std::to_string(i);
+        const auto done = (*database)->transaction([&](Txn& txn) -> Result<void> {
+          TRY(txn.execute("INSERT INTO left_rows (id) VALUES ($1)", {id}));
+          TRY(txn.execute("INSERT INTO right_rows (id) VALUES ($1)", {id}));
+          return {};
+        });
+        if (!done.ok()) return;
+        tell(id);
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+}
+
+TEST_F(Sqlite, everything_acknowledged_survives_kill_9_and_nothing_half_done_shows) {
+  ASSERT_TRUE(execute("CREATE TABLE left_rows (id TEXT PRIMARY KEY)").ok());
+  ASSERT_TRUE(execute("CREATE TABLE right_rows (id TEXT PRIMARY KEY)").ok());
+  database_.reset();  // its thread must not be forked
+  SeededRandom random(11);
+  std::vector<std::string> acknowledged;
+  for (int round = 0; round < 10; ++round) {
+    const auto lines = kill_in_the_middle(1 + random.below(60), [&](const auto& tell) {
+      write_for_ever(path().string(), round, tell);
+    });
+    acknowledged.insert(acknowledged.end(), lines.begin(), lines.end());
+  }
+  reopen({});
+  const auto ids = [&](std::string_view statement) {
+    const auto all = database_->view([&](Reader& reader) {
+      return reader.query_all(statement, {}, [](const Row& row) { return row.string(0); });
+    });
+    EXPECT_TRUE(all.ok());
+    return std::set<std::string>(all->begin(), all->end());
+  };
+  const auto left = ids("SELECT id FROM left_rows");
+  EXPECT_EQ(left, ids("SELECT id FROM right_rows"));
+  EXPECT_EQ(ids("PRAGMA integrity_check"), std::set<std::string>{"ok"});
+  EXPECT_GE(acknowledged.size(), 10U);
+  for (const auto& id : acknowledged) EXPECT_TRUE(left.contains(id)) << id;
 }
 
 }  // namespace

@@ -47,7 +47,7 @@ class TestDatabase {
       on_server("CREATE SCHEMA " + schema_);
       const std::string base = test_postgres_url();
       url_ = base + (base.find('?') == std::string::npos ? "?" : "&") + "options=-csearch_path%3D" +
-             schema_;
+             schema_ + "&application_name=" + schema_;
     }
     auto opened = open(url_);
     if (!opened.ok()) std::cerr << opened.error().message << "\n";
@@ -64,6 +64,8 @@ class TestDatabase {
   Database& operator*() { return *database_; }
   Database* operator->() { return database_.get(); }
   const std::string& url() const { return url_; }
+  // Of the schema and, in pg_stat_activity, of the connections; empty on SQLite.
+  const std::string& name() const { return schema_; }
 
  private:
   static void on_server(const std::string& statement) {

@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real PostgreSQL for tests: a fresh server on a loopback port, gone at the end.
 
-postgres.py run [--durable] -- COMMAND…   starts a server, runs COMMAND with CICLO_TEST_POSTGRES_URL (and
-                                          CICLO_TEST_POSTGRES_RESTART, a command that restarts it), stops it;
+postgres.py run [--durable] -- COMMAND…   starts a server, runs COMMAND, stops the server,
                                           exits as COMMAND did
 postgres.py restart DATA_DIRECTORY        restarts a server that `run` started
 
-The server keeps its data in a temporary folder and runs as the user postgres when this runs as root, which
-PostgreSQL refuses for itself. Without --durable it does not sync: faster, and no test cuts the power.
+COMMAND finds the server's URL in CICLO_TEST_POSTGRES_URL, and in CICLO_TEST_POSTGRES_RESTART a
+command that restarts it. The server keeps its data in a temporary folder. When this runs as root,
+the server runs as the user postgres, for PostgreSQL refuses root. Without --durable it does not
+sync: faster, and no test cuts the power.
 """
 
 import argparse
@@ -32,7 +33,8 @@ PR_SET_PDEATHSIG = 1
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     verbs = parser.add_subparsers(dest="verb", required=True)
     run_parser = verbs.add_parser("run")
     run_parser.add_argument("--durable", action="store_true")
@@ -41,11 +43,10 @@ def main() -> int:
     arguments = parser.parse_args()
     programs = find_programs()
     if programs is None:
-        print("postgres.py: no PostgreSQL server found: apt-get install postgresql", file=sys.stderr)
-        return 1
+        sys.exit("postgres.py: no PostgreSQL server found: apt-get install postgresql")
     if arguments.verb == "restart":
-        return server_user([programs / "pg_ctl", "restart", "-w", "-m", "fast", "-D", arguments.data,
-                            "-l", os.devnull], quiet=True).returncode
+        command = [programs / "pg_ctl", "restart", "-w", "-m", "fast", "-D", arguments.data]
+        return as_server_user(command + ["-l", os.devnull], quiet=True).returncode
     command = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
     if not command:
         parser.error("run needs a command")
@@ -76,51 +77,59 @@ def run(programs: pathlib.Path, command: list[str], durable: bool) -> int:
         try:
             wait_until_ready(programs, server, port, folder / "server.log")
             environment = dict(os.environ)
-            environment["CICLO_TEST_POSTGRES_URL"] = f"postgresql://{USER}:{password}@127.0.0.1:{port}/postgres"
+            environment["CICLO_TEST_POSTGRES_URL"] = (
+                f"postgresql://{USER}:{password}@127.0.0.1:{port}/postgres")
             environment["CICLO_TEST_POSTGRES_RESTART"] = shlex.join(
                 [sys.executable, os.path.abspath(__file__), "restart", str(data)])
             return subprocess.run(command, env=environment, check=False).returncode
         finally:
-            server_user([programs / "pg_ctl", "stop", "-w", "-m", "immediate", "-D", data], quiet=True)
+            stop = [programs / "pg_ctl", "stop", "-w", "-m", "immediate", "-D", data]
+            as_server_user(stop, quiet=True)
             server.wait()
 
 
 def make_cluster(programs: pathlib.Path, data: pathlib.Path, password: str) -> None:
     # C locale and UTF-8 whatever the machine's settings are; a password, so that tests see it used.
     password_file = data.parent / "password"
-    server_user(["/bin/sh", "-c", f"umask 077; echo {password} > {password_file}"], check=True)
-    server_user([programs / "initdb", "-D", data, "-U", USER, "--pwfile", password_file, "--auth=scram-sha-256",
-                 "--encoding=UTF8", "--locale=C", "--no-sync"], quiet=True, check=True)
+    as_server_user(["/bin/sh", "-c", f"umask 077; echo {password} > {password_file}"], check=True)
+    initdb = [programs / "initdb", "-D", data, "-U", USER, "--pwfile", password_file, "--no-sync",
+              "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]
+    as_server_user(initdb, quiet=True, check=True)
     password_file.unlink()
 
 
-def start(programs: pathlib.Path, data: pathlib.Path, port: int, durable: bool) -> subprocess.Popen:
+def start(programs: pathlib.Path, data: pathlib.Path, port: int,
+          durable: bool) -> subprocess.Popen:
     settings = {"listen_addresses": "127.0.0.1", "port": str(port), "unix_socket_directories": "",
-                "max_connections": "200", "shared_buffers": "64MB", "fsync": "on" if durable else "off",
-                "logging_collector": "off", "log_min_messages": "fatal"}
+                "max_connections": "200", "shared_buffers": "64MB",
+                "fsync": "on" if durable else "off", "log_min_messages": "fatal"}
     with (data / "postgresql.auto.conf").open("a") as file:
         file.writelines(f"{key} = '{value}'\n" for key, value in settings.items())
     with (data.parent / "server.log").open("w") as log:
-        return subprocess.Popen([programs / "postgres", "-D", data], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-                                start_new_session=True, preexec_fn=end_with_parent, **as_user())
+        return subprocess.Popen([programs / "postgres", "-D", data], stdout=log, stderr=log,
+                                stdin=subprocess.DEVNULL, start_new_session=True,
+                                preexec_fn=end_with_parent, **user_options())
 
 
-def wait_until_ready(programs: pathlib.Path, server: subprocess.Popen, port: int, log: pathlib.Path) -> None:
+def wait_until_ready(programs: pathlib.Path, server: subprocess.Popen, port: int,
+                     log: pathlib.Path) -> None:
     deadline = time.monotonic() + START_SECONDS_MAX
     while time.monotonic() < deadline and server.poll() is None:
-        ready = subprocess.run([programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)], check=False)
-        if ready.returncode == 0:
+        probe = [programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+        if subprocess.run(probe, check=False).returncode == 0:
             return
         time.sleep(0.05)
     sys.exit(f"postgres.py: the server did not start:\n{log.read_text()}")
 
 
-def server_user(command: list, quiet: bool = False, check: bool = False) -> subprocess.CompletedProcess:
+def as_server_user(command: list, quiet: bool = False,
+                   check: bool = False) -> subprocess.CompletedProcess:
     output = subprocess.DEVNULL if quiet else None
-    return subprocess.run([str(word) for word in command], stdout=output, stderr=None, check=check, cwd="/", **as_user())
+    return subprocess.run([str(word) for word in command], stdout=output, check=check, cwd="/",
+                          **user_options())
 
 
-def as_user() -> dict:
+def user_options() -> dict:
     return {"user": USER, "group": USER, "extra_groups": []} if os.geteuid() == 0 else {}
 
 

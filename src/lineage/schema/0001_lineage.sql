@@ -44,4 +44,5 @@ CREATE TABLE execution_artifacts (
   PRIMARY KEY (execution_id, direction, port)
 );
 
-CREATE INDEX execution_artifacts_by_artifact ON execution_artifacts (artifact_id, direction, execution_id);
+CREATE INDEX execution_artifacts_by_artifact ON execution_artifacts
+  (artifact_id, direction, execution_id);
