@@ -21,10 +21,10 @@
 #include "events/log.h"
 #include "sql/database.h"
 
-// The catalog of data sets. A version is an immutable list of Parquet blobs with schema and statistics,
-// named by the hash of its content: adding the same content again gives the version that is there.
-// Blobs are stored first, then one transaction makes the version visible, so a crash leaves nothing
-// half done. Safe to share between threads.
+// The catalog of data sets. A version is an immutable list of Parquet blobs with schema and
+// statistics, named by the hash of its content: adding the same content again gives the version
+// that is there. Blobs are stored first, then one transaction makes the version visible, so a crash
+// leaves nothing half done. Safe to share between threads.
 
 namespace ciclo::data {
 
@@ -109,22 +109,24 @@ class DataSets {
   DataSets(sql::Database& database, events::Log& events, Clock& clock, blob::Store& blobs,
            const Engine& engine, std::string work_directory);
 
-  // Ingests files into a version of the data set, which is made when it is new. A name has 1 to 128 letters,
-  // digits, '_', '-' and '.'.
+  // Ingests files into a version of the data set, which is made when it is new. A name has 1 to 128
+  // letters, digits, '_', '-' and '.'.
   Result<Registered> add(const Context& context, std::string_view name,
                          const std::vector<std::string>& patterns,
                          const SourceOptions& options = {});
 
-  // Stores Parquet files and computes rows, statistics and schema of them, as input for `register_version`.
-  // Paths within the version are part-0.parquet, part-1.parquet, … in the order given.
+  // Stores Parquet files and computes rows, statistics and schema of them, as input for
+  // `register_version`. Paths within the version are part-0.parquet, part-1.parquet, … in the order
+  // given.
   Result<VersionContent> store_files(const Context& context,
                                      const std::vector<std::string>& parquet_files);
 
   // The same for Parquet blobs that are stored already, for instance the files of an artifact.
   Result<VersionContent> read_files(const Context& context, std::vector<DataFile> files);
 
-  // Makes content a version within the caller's transaction; the blobs must be stored. Appends the event
-  // dataset.version_created unless the content was there. Call events::Log::wake after the commit.
+  // Makes content a version within the caller's transaction; the blobs must be stored. Appends the
+  // event dataset.version_created unless the content was there. Call events::Log::wake after the
+  // commit.
   Result<Registered> register_version(sql::Txn& txn, const Context& context, std::string_view name,
                                       const VersionContent& content, const json::Value& source,
                                       std::string_view artifact_id = {});

@@ -14,8 +14,8 @@ Engine Engine::with_threads(int threads) const {
   return Engine(clock_, options);
 }
 
-// One thread: parallel joins and aggregates give their rows in an order that varies, and parallel writers
-// other row groups.
+// One thread: parallel joins and aggregates give their rows in an order that varies, and parallel
+// writers other row groups.
 Result<Session> Engine::open_for_writing(const Context& context, const std::vector<Table>& tables,
                                          const std::string& path) const {
   SessionOptions options{options_, {path, partial_path(path)}};

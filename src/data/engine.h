@@ -14,10 +14,11 @@
 #include "base/result.h"
 #include "data/batch.h"
 
-// The table engine: SQL (DuckDB's dialect) over named tables that are bound to local files. Every call
-// works on a database of its own in memory that sees the bound files and nothing else: no other file, no
-// network, no extension, and its settings are locked, so that SQL from a project file may be run.
-// Safe to share between threads; each call may use the configured memory and threads.
+// The table engine: SQL (DuckDB's dialect) over named tables that are bound to local files. Every
+// call works on a database of its own in memory that sees the bound files and nothing else: no
+// other file, no network, no extension, and its settings are locked, so that SQL from a project
+// file may be run. Safe to share between threads; each call may use the configured memory and
+// threads.
 
 namespace ciclo::data {
 
@@ -26,7 +27,8 @@ class Session;
 struct EngineOptions {
   std::size_t memory_bytes_max = std::size_t{1} << 30;
   int threads = 2;
-  // Where sorts, joins and aggregates go that need more memory; empty: they fail with resource_exhausted.
+  // Where sorts, joins and aggregates go that need more memory; empty: they fail with
+  // resource_exhausted.
   std::string spill_directory;
 };
 
@@ -77,13 +79,13 @@ class Engine {
   // The clock must outlive the engine.
   explicit Engine(Clock& clock, EngineOptions options = {});
 
-  // The columns of a query's result, without running it. The statement must be one SELECT (or VALUES,
-  // FROM, WITH … SELECT); anything else, and SQL that does not parse or bind, is invalid_argument with
-  // DuckDB's reason in one line.
+  // The columns of a query's result, without running it. The statement must be one SELECT (or
+  // VALUES, FROM, WITH … SELECT); anything else, and SQL that does not parse or bind, is
+  // invalid_argument with DuckDB's reason in one line.
   //
   // How types map: booleans; all integers to integer; floats and decimals to number; dates and all
-  // timestamps to timestamp (those without a zone are taken as UTC); text, enum, uuid, time, interval
-  // and nested values to text. NaN reads as null.
+  // timestamps to timestamp (those without a zone are taken as UTC); text, enum, uuid, time,
+  // interval and nested values to text. NaN reads as null.
   Result<std::vector<ResultColumn>> describe(const Context& context,
                                              const std::vector<Table>& tables,
                                              std::string_view sql) const;
@@ -104,9 +106,9 @@ class Engine {
   Result<std::int64_t> query_integer(const Context& context, const std::vector<Table>& tables,
                                      std::string_view sql) const;
 
-  // Writes the result as Parquet (zstd) to `path`, which is replaced if it exists; nothing is left there
-  // on failure. The same input and statement give the same bytes: the work is done by one thread, and
-  // rows keep their order. The file is not synced; blob::Store does that.
+  // Writes the result as Parquet (zstd) to `path`, which is replaced if it exists; nothing is left
+  // there on failure. The same input and statement give the same bytes: the work is done by one
+  // thread, and rows keep their order. The file is not synced; blob::Store does that.
   Result<ParquetFile> write_parquet(const Context& context, const std::vector<Table>& tables,
                                     std::string_view sql, const std::string& path) const;
 

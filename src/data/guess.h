@@ -11,8 +11,8 @@
 #include "data/engine.h"
 #include "data/statistics.h"
 
-// What a table that nobody described is probably about: what each column is, which one is the time, which
-// identify a row, and what kind of task the target makes. For `ciclo init`.
+// What a table that nobody described is probably about: what each column is, which one is the time,
+// which identify a row, and what kind of task the target makes. For `ciclo init`.
 
 namespace ciclo::data {
 
@@ -70,8 +70,9 @@ struct Guess {
   }
 };
 
-// invalid_argument when there is no such target (with the nearest name), or when it cannot be learned: all
-// null, constant (a table with one class), or a text that is different in nearly every row.
+// invalid_argument when there is no such target (with the nearest name), or when it cannot be
+// learned: all null, constant (a table with one class), or a text that is different in nearly every
+// row.
 Result<Guess> guess_table(const Engine& engine, const Context& context, const Table& table,
                           const Statistics& statistics, std::string_view target);
 

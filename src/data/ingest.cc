@@ -308,8 +308,8 @@ Result<void> check_rejects(Session& session, const Table& table) {
                           what_is_wrong(rejects.columns[3].texts[0]));
 }
 
-// The reader takes whole numbers beyond 64 bits for floats, which makes different ones equal: such columns are
-// long ids, and stay text.
+// The reader takes whole numbers beyond 64 bits for floats, which makes different ones equal: such
+// columns are long ids, and stay text.
 Result<std::vector<std::string>> long_number_columns(const Engine& engine, const Context& context,
                                                      const Table& table, const Table& written) {
   const std::string from = " FROM " + quote_identifier(written.name);

@@ -14,19 +14,19 @@
 
 namespace ciclo::data {
 
-// The files that paths and globs (*, ?, [a-z], ** for any depth) name, sorted, each once. not_found,
-// naming the pattern, when one names nothing.
+// The files that paths and globs (*, ?, [a-z], ** for any depth) name, sorted, each once.
+// not_found, naming the pattern, when one names nothing.
 Result<std::vector<std::string>> expand_paths(const std::vector<std::string>& patterns);
 
-// Opens files as one table. Checks what can be said early in one sentence: missing file, empty file, a
-// header with duplicate names, files with different headers. Zip archives and texts that are not UTF-8
-// are rewritten below `work_directory`, which must live as long as the table.
+// Opens files as one table. Checks what can be said early in one sentence: missing file, empty
+// file, a header with duplicate names, files with different headers. Zip archives and texts that
+// are not UTF-8 are rewritten below `work_directory`, which must live as long as the table.
 Result<Table> open_source(std::string name, const std::vector<std::string>& patterns,
                           const SourceOptions& options, const std::string& work_directory);
 
-// Copies the table into one Parquet file, with the types that all its rows allow. A row with too many or
-// too few fields, or bytes that are not in the encoding, is invalid_argument with file and line. A
-// table without rows is invalid_argument.
+// Copies the table into one Parquet file, with the types that all its rows allow. A row with too
+// many or too few fields, or bytes that are not in the encoding, is invalid_argument with file and
+// line. A table without rows is invalid_argument.
 Result<ParquetFile> snapshot(const Engine& engine, const Context& context, const Table& table,
                              const std::string& path);
 

@@ -11,9 +11,9 @@
 #include "base/result.h"
 #include "data/engine.h"
 
-// A training table from a base table and others: derived columns, exact joins, and point-in-time (as-of)
-// joins that give each row the latest row known at its event time and never a later one. The result has
-// exactly the rows of the base table that pass `where`, in their order.
+// A training table from a base table and others: derived columns, exact joins, and point-in-time
+// (as-of) joins that give each row the latest row known at its event time and never a later one.
+// The result has exactly the rows of the base table that pass `where`, in their order.
 
 namespace ciclo::data {
 
@@ -91,14 +91,15 @@ struct TableQuery {
   }
 };
 
-// The statement that a query stands for. Checks names, expressions and types against the tables, and that an
-// exact join cannot multiply rows: invalid_argument names the table and a key that occurs twice. Of
-// right rows with equal keys and time, an as-of join takes the last in the order of the table.
+// The statement that a query stands for. Checks names, expressions and types against the tables,
+// and that an exact join cannot multiply rows: invalid_argument names the table and a key that
+// occurs twice. Of right rows with equal keys and time, an as-of join takes the last in the order
+// of the table.
 Result<std::string> build_query(const Engine& engine, const Context& context,
                                 const std::vector<Table>& tables, const TableQuery& query);
 
-// invalid_argument unless the text is one scalar expression: no second statement, no subquery, nothing after
-// it, and no function whose value changes from call to call (random, now, …).
+// invalid_argument unless the text is one scalar expression: no second statement, no subquery,
+// nothing after it, and no function whose value changes from call to call (random, now, …).
 Result<void> check_expression(const Engine& engine, const Context& context,
                               std::string_view expression);
 

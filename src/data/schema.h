@@ -12,8 +12,8 @@
 #include "data/batch.h"
 #include "data/statistics.h"
 
-// What a table is expected to look like, inferred from one state of it by the rules of TensorFlow Data
-// Validation and then edited by people: per column type, presence, domain, range, uniqueness.
+// What a table is expected to look like, inferred from one state of it by the rules of TensorFlow
+// Data Validation and then edited by people: per column type, presence, domain, range, uniqueness.
 
 namespace ciclo::data {
 
@@ -68,14 +68,14 @@ struct InferenceOptions {
   bool ranges = true;
 };
 
-// Text: a closed domain when there are few values, else length_max of four times the longest. Numbers:
-// range with slack, of non-negative columns not below zero; booleans: none. Timestamps: no range, as time
-// goes on. Unique: at least 100 rows, text or whole numbers, no value twice. A column without nulls must
-// stay without; an all-null column is text of presence 0.
+// Text: a closed domain when there are few values, else length_max of four times the longest.
+// Numbers: range with slack, of non-negative columns not below zero; booleans: none. Timestamps: no
+// range, as time goes on. Unique: at least 100 rows, text or whole numbers, no value twice. A
+// column without nulls must stay without; an all-null column is text of presence 0.
 Schema infer_schema(const Statistics& statistics, const InferenceOptions& options = {});
 
-// Reads either YAML or JSON. Unknown keys are refused; messages name line and column where known. Column
-// names must be unique, shares in [0, 1], min <= max.
+// Reads either YAML or JSON. Unknown keys are refused; messages name line and column where known.
+// Column names must be unique, shares in [0, 1], min <= max.
 Result<Schema> read_schema(std::string_view text);
 Result<Schema> schema_from_json(const json::Value& tree);
 std::string to_json(const Schema& schema);

@@ -14,8 +14,8 @@
 #include "data/batch.h"
 #include "data/engine.h"
 
-// One locked database in memory: what Engine opens for each call. Used directly where several statements
-// must see one another, within this folder. Not safe to share between threads.
+// One locked database in memory: what Engine opens for each call. Used directly where several
+// statements must see one another, within this folder. Not safe to share between threads.
 
 namespace ciclo::data {
 
@@ -40,8 +40,8 @@ class Session {
   // A statement of ours, of any kind; the number of rows changed or written.
   Result<std::int64_t> execute(const std::string& statement);
 
-  // Copies the result of a SELECT, which the caller has checked to be one, to one of the writable files,
-  // which is replaced.
+  // Copies the result of a SELECT, which the caller has checked to be one, to one of the writable
+  // files, which is replaced.
   Result<ParquetFile> copy_to_parquet(std::string_view select, const std::string& path);
 
   // Makes a table of the rows.
@@ -53,8 +53,8 @@ class Session {
   std::unique_ptr<State> state_;
 };
 
-// "read_parquet([…])": what stands after FROM for a table's files. `rejects`: rows of a CSV that cannot be
-// read go to the table reject_errors in place of ending the statement.
+// "read_parquet([…])": what stands after FROM for a table's files. `rejects`: rows of a CSV that
+// cannot be read go to the table reject_errors in place of ending the statement.
 std::string source_sql(const Table& table, bool rejects = false);
 
 // Where COPY writes before the result takes its name.

@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-// Small summaries of many values, for statistics.h. None is safe to share between threads. All give the same
-// answer for the same values in the same order.
+// Small summaries of many values, for statistics.h. None is safe to share between threads. All give
+// the same answer for the same values in the same order.
 
 namespace ciclo::data {
 
@@ -19,8 +19,8 @@ namespace ciclo::data {
 std::uint64_t mix_number(double value);
 std::uint64_t mix_text(std::string_view text);
 
-// How many different values were seen: HyperLogLog of 2^14 registers (Flajolet et al. 2007) with Ertl's
-// estimator (2017), without bias from small to large; standard error 0.8 %. 16 KiB.
+// How many different values were seen: HyperLogLog of 2^14 registers (Flajolet et al. 2007) with
+// Ertl's estimator (2017), without bias from small to large; standard error 0.8 %. 16 KiB.
 class DistinctSketch {
  public:
   void add(std::uint64_t mixed) {
@@ -35,8 +35,9 @@ class DistinctSketch {
   std::vector<std::uint8_t> registers_ = std::vector<std::uint8_t>(1 << 14);
 };
 
-// Values by rank: the compacting buffers of Agarwal et al., "Mergeable summaries" (2013), 2,048 values a level,
-// random halves from a fixed seed. The standard error of a rank is 0.05 % of the values.
+// Values by rank: the compacting buffers of Agarwal et al., "Mergeable summaries" (2013), 2,048
+// values a level, random halves from a fixed seed. The standard error of a rank is 0.05 % of the
+// values.
 class QuantileSketch {
  public:
   void add(double value) {
@@ -65,7 +66,8 @@ class NumberCounts {
   // False when the value is new and there are `limit` values already; it is then not counted.
   bool add(double value, std::size_t limit);
   std::size_t size() const { return size_; }
-  // Takes the median count from every value and forgets those with nothing left (Misra and Gries 1982).
+  // Takes the median count from every value and forgets those with nothing left (Misra and Gries
+  // 1982).
   void shrink();
   std::vector<std::pair<double, std::int64_t>> items() const;
 

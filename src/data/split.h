@@ -11,8 +11,8 @@
 #include "base/result.h"
 #include "data/engine.h"
 
-// Training, validation and test rows of a table. The same table and rule give the same rows, on every
-// machine and whatever the number of threads.
+// Training, validation and test rows of a table. The same table and rule give the same rows, on
+// every machine and whatever the number of threads.
 
 namespace ciclo::data {
 
@@ -30,7 +30,8 @@ struct SplitRule {
   std::string stratify;              // kRandom: a column with few values, usually the target
   double validation = 0.15;          // shares of the rows; the rest trains. 0: the part is empty
   double test = 0.15;
-  // kTime: boundaries in place of shares: rows from here on are validation, test. A date or timestamp
+  // kTime: boundaries in place of shares: rows from here on are validation, test. A date or
+  // timestamp
   // ("2013-05-01") or a number; empty: by share. Equal times never straddle.
   std::string validation_from;
   std::string test_from;
@@ -56,13 +57,15 @@ struct SplitPart {
   std::string path;  // of the Parquet file, once written
 };
 
-// Decides the parts: always train, validation, test in this order. invalid_argument for columns that are not
-// there, shares outside [0, 1) or that leave nothing to train, a time column of another type or with nulls.
+// Decides the parts: always train, validation, test in this order. invalid_argument for columns
+// that are not there, shares outside [0, 1) or that leave nothing to train, a time column of
+// another type or with nulls.
 Result<std::vector<SplitPart>> plan_split(const Engine& engine, const Context& context,
                                           const Table& table, const SplitRule& rule);
 
-// The same, and writes DIRECTORY/train.parquet, validation.parquet, test.parquet; parts with share 0 too, with
-// no rows. failed_precondition when the training part, or one with a share, would be empty.
+// The same, and writes DIRECTORY/train.parquet, validation.parquet, test.parquet; parts with share
+// 0 too, with no rows. failed_precondition when the training part, or one with a share, would be
+// empty.
 Result<std::vector<SplitPart>> write_split(const Engine& engine, const Context& context,
                                            const Table& table, const SplitRule& rule,
                                            const std::string& directory);

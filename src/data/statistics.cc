@@ -19,7 +19,8 @@ namespace ciclo::data {
 namespace {
 
 constexpr auto kLimit = static_cast<std::size_t>(kDistinctExact);
-// A column that has so many rows for its first kLimit values may have frequent ones; below, it is nearly unique.
+// A column that has so many rows for its first kLimit values may have frequent ones; below, it is
+// nearly unique.
 constexpr std::int64_t kNotUnique = kDistinctExact * 5 / 4;
 // In one reading of the table; bounds the memory of wide ones.
 constexpr std::size_t kColumnsAtOnce = 32;
@@ -280,8 +281,8 @@ class ColumnBuilder {
   std::int64_t longest_ = 0;
   std::int64_t length_sum_ = 0;
 
-  // Up to kLimit values: numbers_ or texts_ hold all of them. Then overflowed_: the sketches do, and the counts
-  // go on as lower bounds while tracking_.
+  // Up to kLimit values: numbers_ or texts_ hold all of them. Then overflowed_: the sketches do,
+  // and the counts go on as lower bounds while tracking_.
   bool overflowed_ = false;
   bool tracking_ = true;
   NumberCounts numbers_;

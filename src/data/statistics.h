@@ -16,9 +16,10 @@
 #include "data/batch.h"
 #include "data/engine.h"
 
-// What the values of a table look like, column by column: the basis of schema inference and validation,
-// the reference for drift, and what the UI shows. One implementation (StatisticsBuilder) serves tables
-// on disk and rows in memory, so that training data and live windows are measured alike.
+// What the values of a table look like, column by column: the basis of schema inference and
+// validation, the reference for drift, and what the UI shows. One implementation
+// (StatisticsBuilder) serves tables on disk and rows in memory, so that training data and live
+// windows are measured alike.
 
 namespace ciclo::data {
 
@@ -44,10 +45,11 @@ struct ColumnStatistics {
   std::int64_t nulls = 0;     // NaN counts as null
   std::int64_t infinite = 0;  // of numbers; left out of all that follows but `distinct`
 
-  // Different values. Up to kDistinctExact of them everything here is exact. Beyond, `exact` is false:
-  // distinct is an estimate (HyperLogLog, standard error 0.8 %), quantiles and counts of the histogram come
-  // from a sketch whose ranks have a standard error of 0.05 % of the rows, and top counts are lower bounds,
-  // short by at most 2 * rows / kDistinctExact. min, max, mean, std and lengths are always exact.
+  // Different values. Up to kDistinctExact of them everything here is exact. Beyond, `exact` is
+  // false: distinct is an estimate (HyperLogLog, standard error 0.8 %), quantiles and counts of the
+  // histogram come from a sketch whose ranks have a standard error of 0.05 % of the rows, and top
+  // counts are lower bounds, short by at most 2 * rows / kDistinctExact. min, max, mean, std and
+  // lengths are always exact.
   std::int64_t distinct = 0;
   bool exact = true;
 
@@ -59,17 +61,18 @@ struct ColumnStatistics {
   std::int64_t zeros = 0;
   bool integral = false;  // every finite value is a whole number
 
-  // The value at kQuantileLevels: of n sorted values the one at index floor(q * (n - 1)) from 0, which is
-  // a value of the column (DuckDB's quantile_disc takes ceil(q * n) - 1; NumPy's method "lower" this one).
+  // The value at kQuantileLevels: of n sorted values the one at index floor(q * (n - 1)) from 0,
+  // which is a value of the column (DuckDB's quantile_disc takes ceil(q * n) - 1; NumPy's method
+  // "lower" this one).
   std::vector<double> quantiles;
-  // Deciles as a histogram: counts[i] values v with edges[i] <= v < edges[i + 1], the last bin with its upper
-  // edge. Edges are the different ones among the quantiles at 0, 0.1, … 1; a constant has one bin
-  // with equal edges.
+  // Deciles as a histogram: counts[i] values v with edges[i] <= v < edges[i + 1], the last bin with
+  // its upper edge. Edges are the different ones among the quantiles at 0, 0.1, … 1; a constant has
+  // one bin with equal edges.
   std::vector<double> edges;
   std::vector<std::int64_t> counts;
 
-  // The most frequent values, by count, then by value; at most kTopValues. All values when distinct <=
-  // kTopValues. Empty for a column that is nearly unique.
+  // The most frequent values, by count, then by value; at most kTopValues. All values when distinct
+  // <= kTopValues. Empty for a column that is nearly unique.
   std::vector<ValueCount> top;
 
   // Of text, in bytes.

@@ -17,8 +17,8 @@ namespace ciclo::data {
 namespace {
 
 constexpr std::size_t kPiece = 256 << 10;
-// The end record of a zip archive lies within its comment of at most 64 KiB; the directory of one member before
-// it is small.
+// The end record of a zip archive lies within its comment of at most 64 KiB; the directory of one
+// member before it is small.
 constexpr std::uint64_t kZipTail = 256 << 10;
 
 struct CloseFile {

@@ -9,8 +9,8 @@
 
 #include "base/result.h"
 
-// The bytes of a file as they were before it was compressed (gzip, zstd, or a zip archive with one member), in
-// UTF-8. Streams; nothing is held whole in memory.
+// The bytes of a file as they were before it was compressed (gzip, zstd, or a zip archive with one
+// member), in UTF-8. Streams; nothing is held whole in memory.
 
 namespace ciclo::data {
 
@@ -19,8 +19,8 @@ enum class Packing { kNone, kGzip, kZstd, kZip };
 // By the first bytes of the file.
 Packing packing_of(std::string_view head);
 
-// One pass over the unpacked bytes, piece by piece; `piece` returns false to stop. invalid_argument when the
-// file is damaged, resource_exhausted beyond `bytes_max` unpacked.
+// One pass over the unpacked bytes, piece by piece; `piece` returns false to stop. invalid_argument
+// when the file is damaged, resource_exhausted beyond `bytes_max` unpacked.
 using OnPiece = std::function<Result<bool>(std::string_view)>;
 Result<void> unpack(const std::string& path, const OnPiece& piece,
                     std::uint64_t bytes_max = std::uint64_t{64} << 30);
@@ -32,7 +32,8 @@ struct Head {
 };
 Result<Head> read_head(const std::string& path, std::size_t bytes_max);
 
-// The member of a zip archive (APPNOTE 6.3.10, without Zip64 and encryption) from the last bytes of the file.
+// The member of a zip archive (APPNOTE 6.3.10, without Zip64 and encryption) from the last bytes of
+// the file.
 struct ZipMember {
   std::string name;
   std::uint16_t method = 0;         // 0 stored, 8 deflated
@@ -40,7 +41,8 @@ struct ZipMember {
   std::uint64_t packed_bytes = 0;
   std::uint64_t bytes = 0;
 };
-// invalid_argument unless there is exactly one file that can be read; folders and names that begin with
+// invalid_argument unless there is exactly one file that can be read; folders and names that begin
+// with
 // "__MACOSX/" or "." do not count.
 Result<ZipMember> find_zip_member(std::string_view tail, std::uint64_t file_bytes);
 // The name of the only member of the archive.

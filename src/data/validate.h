@@ -24,8 +24,8 @@ std::span<const std::string_view> enum_names(Severity);
 
 struct Finding {
   std::string column;  // empty: about the table
-  // column_missing, column_new, type_changed, nulls, unexpected_values, below_min, above_max, infinite,
-  // not_unique, text_too_long, too_few_rows
+  // column_missing, column_new, type_changed, nulls, unexpected_values, below_min, above_max,
+  // infinite, not_unique, text_too_long, too_few_rows
   std::string kind;
   Severity severity = Severity::kError;
   std::string message;                    // one sentence with column, numbers and what is allowed
@@ -61,9 +61,9 @@ struct Validation {
   }
 };
 
-// Decides from the statistics of the table, and reads again only the columns that break a rule (or whose
-// statistics are not exact enough to tell), to count and to find examples and the first row. The
-// statistics must be of this table.
+// Decides from the statistics of the table, and reads again only the columns that break a rule (or
+// whose statistics are not exact enough to tell), to count and to find examples and the first row.
+// The statistics must be of this table.
 Result<Validation> validate(const Engine& engine, const Context& context, const Table& table,
                             const Statistics& statistics, const Schema& schema);
 
