@@ -105,8 +105,8 @@ function(ciclo_embed_schema target module)
   target_sources(${target} PRIVATE ${out})
 endfunction()
 
-# The files below `folder` become `NAMESPACE::files()`, which the module declares in `header`. A folder
-# that is not there gives an empty list.
+# The files below `folder` become `NAMESPACE::files()`, which the module declares in `header`. A
+# folder that is not there gives an empty list.
 function(ciclo_embed_files target namespace header folder)
   string(REPLACE "::" "_" name ${namespace})
   set(out ${CMAKE_BINARY_DIR}/generated/${name}_files.cc)

@@ -30,6 +30,7 @@ export interface ChartProps {
 
 const DATES = new Map([
   ["{M}/{D}", "{MM}-{DD}"],
+  ["{M}/{D}\n{YYYY}", "{MM}-{DD}\n{YYYY}"],
   ["\n{M}/{D}", "\n{MM}-{DD}"],
   ["{M}/{D}/{YY}", "{YYYY}-{MM}-{DD}"],
   ["\n{M}/{D}/{YY}", "\n{YYYY}-{MM}-{DD}"],
