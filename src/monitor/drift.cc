@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <unordered_map>
 
 #include "base/check.h"
 
@@ -17,8 +16,8 @@ double total(std::span<const double> counts) {
   return std::accumulate(counts.begin(), counts.end(), 0.0);
 }
 
-// The counts of both sides, with the rare buckets pooled until each bucket is expected to hold at least
-// kExpectedMin on the smaller side.
+// The counts of both sides, with the rare buckets pooled until each bucket is expected to hold at
+// least kExpectedMin on the smaller side.
 struct Pooled {
   std::vector<double> reference;
   std::vector<double> actual;
@@ -65,8 +64,8 @@ struct Cut {
   double level = 0;  // the share of reference values to its left
 };
 
-// Cuts at the reference's deciles. A value that spans several levels (a mass point, such as the zero of
-// rainfall) gets a bucket of its own.
+// Cuts at the reference's deciles. A value that spans several levels (a mass point, such as the
+// zero of rainfall) gets a bucket of its own.
 std::vector<Cut> decile_cuts(std::span<const QuantileKnot> knots) {
   std::vector<Cut> cuts;
   for (int decile = 1; decile <= 9; ++decile) {
@@ -85,48 +84,6 @@ std::vector<Cut> decile_cuts(std::span<const QuantileKnot> knots) {
     cuts.push_back({at->value, true, high});
   }
   return cuts;
-}
-
-struct Buckets {
-  std::vector<double> reference;
-  std::vector<double> actual;
-};
-
-Buckets bucket_numbers(std::span<const QuantileKnot> knots, double reference_rows,
-                       std::span<const double> sorted) {
-  Buckets out;
-  double level = 0;
-  std::size_t taken = 0;
-  const auto close_bucket = [&](double level_end, std::size_t end) {
-    out.reference.push_back((level_end - level) * reference_rows);
-    out.actual.push_back(static_cast<double>(end - taken));
-    level = level_end;
-    taken = end;
-  };
-  for (const Cut& cut : decile_cuts(knots)) {
-    const auto end = cut.inclusive ? std::upper_bound(sorted.begin(), sorted.end(), cut.value)
-                                   : std::lower_bound(sorted.begin(), sorted.end(), cut.value);
-    close_bucket(cut.level, static_cast<std::size_t>(end - sorted.begin()));
-  }
-  close_bucket(1, sorted.size());
-  return out;
-}
-
-// One bucket for each listed category, the last for all others.
-Buckets bucket_categories(const ColumnReference& reference, const ColumnSample& sample) {
-  std::unordered_map<std::string_view, std::size_t> index;
-  Buckets out;
-  for (const auto& [value, count] : reference.categories) {
-    index.emplace(value, out.reference.size());
-    out.reference.push_back(count);
-  }
-  out.reference.push_back(reference.other);
-  out.actual.resize(out.reference.size());
-  for (const auto& [value, count] : sample.categories) {
-    const auto found = index.find(value);
-    out.actual[found == index.end() ? out.actual.size() - 1 : found->second] += count;
-  }
-  return out;
 }
 
 void measure_psi(ColumnDrift& drift, std::span<const double> reference,
@@ -162,18 +119,17 @@ double population_stability_index_by_chance(std::size_t buckets, double referenc
 }
 
 TestResult kolmogorov_smirnov(std::span<const QuantileKnot> reference, double reference_rows,
-                              std::span<const double> sorted) {
-  if (sorted.empty() || reference.empty() || reference_rows <= 0) return {};
-  const double m = static_cast<double>(sorted.size());
+                              std::span<const KnotRank> ranks, double rows) {
+  CHECK(reference.size() == ranks.size());
+  if (reference.empty() || reference_rows <= 0 || rows <= 0) return {};
   TestResult out;
-  for (const QuantileKnot& knot : reference) {
-    const auto [low, high] = std::equal_range(sorted.begin(), sorted.end(), knot.value);
-    const double below = static_cast<double>(low - sorted.begin()) / m;
-    const double up_to = static_cast<double>(high - sorted.begin()) / m;
-    out.statistic = std::max({out.statistic, below - knot.level, knot.level - up_to});
+  for (std::size_t i = 0; i < reference.size(); ++i) {
+    const double level = reference[i].level;
+    out.statistic =
+        std::max({out.statistic, ranks[i].below / rows - level, level - ranks[i].up_to / rows});
   }
-  out.p_value =
-      kolmogorov_upper_tail(out.statistic * std::sqrt(reference_rows * m / (reference_rows + m)));
+  out.p_value = kolmogorov_upper_tail(out.statistic *
+                                      std::sqrt(reference_rows * rows / (reference_rows + rows)));
   return out;
 }
 
@@ -229,41 +185,110 @@ std::vector<double> benjamini_hochberg(std::span<const double> p_values) {
   return adjusted;
 }
 
-ColumnDrift measure_drift(const ColumnReference& reference, ColumnSample& sample) {
-  ColumnDrift out;
-  out.column = reference.name;
-  const double reference_rows = reference.rows - reference.nulls;
+ColumnSample::ColumnSample(const ColumnReference& reference) : reference_(reference) {
   if (reference.is_categorical) {
-    out.test = "chi_square";
-    const Buckets buckets = bucket_categories(reference, sample);
-    out.rows = total(buckets.actual);
-    const auto chi_square = chi_square_homogeneity(buckets.reference, buckets.actual);
-    out.statistic = chi_square.statistic;
-    out.p_value = chi_square.p_value;
-    const Pooled pooled = pool_rare(buckets.reference, buckets.actual);
-    measure_psi(out, pooled.reference, pooled.actual);
-    if (reference.other == 0 && out.rows > 0) {
-      const double unseen = buckets.actual.back();
-      out.new_category_share = unseen / out.rows;
-      out.new_category_p_value = unseen_in_reference(unseen, out.rows, reference_rows);
-    }
-  } else {
-    out.test = "ks";
-    std::sort(sample.numbers.begin(), sample.numbers.end());
-    out.rows = static_cast<double>(sample.numbers.size());
-    const auto ks = kolmogorov_smirnov(reference.quantiles, reference_rows, sample.numbers);
-    out.statistic = ks.statistic;
-    out.p_value = ks.p_value;
-    if (!reference.quantiles.empty()) {
-      const Buckets buckets = bucket_numbers(reference.quantiles, reference_rows, sample.numbers);
-      measure_psi(out, buckets.reference, buckets.actual);
-    }
+    for (const auto& [value, count] : reference.categories) index_.emplace(value, index_.size());
+    counts_.resize(index_.size() + 1);
+    return;
   }
-  const double rows = out.rows + sample.nulls;
-  out.null_share = rows > 0 ? sample.nulls / rows : 0;
-  out.null_share_reference = reference.rows > 0 ? reference.nulls / reference.rows : 0;
-  out.null_p_value = two_proportions(reference.nulls, reference.rows, sample.nulls, rows).p_value;
+  for (const QuantileKnot& knot : reference.quantiles) {
+    if (points_.empty() || points_.back() != knot.value) points_.push_back(knot.value);
+  }
+  at_.resize(points_.size());
+  before_.resize(points_.size() + 1);
+}
+
+void ColumnSample::add(double number) {
+  if (std::isnan(number)) return add_null();
+  ++rows_;
+  const auto point = std::lower_bound(points_.begin(), points_.end(), number);
+  const auto index = static_cast<std::size_t>(point - points_.begin());
+  if (point != points_.end() && *point == number) {
+    ++at_[index];
+  } else {
+    ++before_[index];
+  }
+}
+
+void ColumnSample::add(std::string_view value) {
+  ++rows_;
+  const auto found = index_.find(value);
+  ++counts_[found == index_.end() ? counts_.size() - 1 : found->second];
+}
+
+ColumnDrift ColumnSample::measure() const {
+  ColumnDrift out;
+  out.column = reference_.name;
+  out.rows = static_cast<double>(rows_);
+  if (reference_.is_categorical) {
+    measure_categorical(out);
+  } else {
+    measure_numeric(out);
+  }
+  const double nulls = static_cast<double>(nulls_);
+  const double rows = out.rows + nulls;
+  out.null_share = rows > 0 ? nulls / rows : 0;
+  out.null_share_reference = reference_.rows > 0 ? reference_.nulls / reference_.rows : 0;
+  out.null_p_value = two_proportions(reference_.nulls, reference_.rows, nulls, rows).p_value;
   return out;
+}
+
+void ColumnSample::measure_numeric(ColumnDrift& out) const {
+  out.test = "ks";
+  const std::span<const QuantileKnot> knots = reference_.quantiles;
+  if (knots.empty()) return;
+  const double reference_rows = reference_.rows - reference_.nulls;
+  std::vector<KnotRank> by_point(points_.size());
+  double below = 0;
+  for (std::size_t i = 0; i < points_.size(); ++i) {
+    below += static_cast<double>(before_[i]);
+    by_point[i] = {below, below + static_cast<double>(at_[i])};
+    below = by_point[i].up_to;
+  }
+  const auto rank_of = [&](double value) {
+    return by_point[static_cast<std::size_t>(
+        std::lower_bound(points_.begin(), points_.end(), value) - points_.begin())];
+  };
+  std::vector<KnotRank> ranks;
+  ranks.reserve(knots.size());
+  for (const QuantileKnot& knot : knots) ranks.push_back(rank_of(knot.value));
+  const auto ks = kolmogorov_smirnov(knots, reference_rows, ranks, out.rows);
+  out.statistic = ks.statistic;
+  out.p_value = ks.p_value;
+
+  std::vector<double> reference;
+  std::vector<double> actual;
+  double level = 0;
+  double taken = 0;
+  const auto close_bucket = [&](double level_end, double taken_end) {
+    reference.push_back((level_end - level) * reference_rows);
+    actual.push_back(taken_end - taken);
+    level = level_end;
+    taken = taken_end;
+  };
+  for (const Cut& cut : decile_cuts(knots)) {
+    const KnotRank rank = rank_of(cut.value);
+    close_bucket(cut.level, cut.inclusive ? rank.up_to : rank.below);
+  }
+  close_bucket(1, out.rows);
+  measure_psi(out, reference, actual);
+}
+
+void ColumnSample::measure_categorical(ColumnDrift& out) const {
+  out.test = "chi_square";
+  std::vector<double> reference;
+  for (const auto& [value, count] : reference_.categories) reference.push_back(count);
+  reference.push_back(reference_.other);
+  const std::vector<double> actual(counts_.begin(), counts_.end());
+  const auto chi_square = chi_square_homogeneity(reference, actual);
+  out.statistic = chi_square.statistic;
+  out.p_value = chi_square.p_value;
+  const Pooled pooled = pool_rare(reference, actual);
+  measure_psi(out, pooled.reference, pooled.actual);
+  if (reference_.other != 0 || rows_ == 0) return;
+  out.new_category_share = actual.back() / out.rows;
+  out.new_category_p_value =
+      unseen_in_reference(actual.back(), out.rows, reference_.rows - reference_.nulls);
 }
 
 void judge_drift(std::vector<ColumnDrift>& columns, const DriftLimits& limits) {

@@ -2,17 +2,17 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
-// Has a column changed? Pure functions: a sample of one window against what is known of the reference
-// (training) data. A verdict needs both an effect of a size that matters and evidence that it is not
-// chance; either alone misleads (large windows make trifles significant, small windows make chance look
-// large).
+// Has a column changed? Pure functions: a sample of one window against what is known of the
+// reference (training) data. A verdict needs both an effect of a size that matters and evidence
+// that it is not chance; either alone misleads (large windows make trifles significant, small
+// windows make chance look large).
 
 namespace ciclo::monitor {
 
@@ -39,29 +39,35 @@ double population_stability_index(std::span<const double> reference,
                                   std::span<const double> actual);
 
 // What PSI is on average when nothing has changed: (k - 1) (1/n + 1/m), since n m / (n + m) PSI is
-// asymptotically chi-square with k - 1 degrees (Yurdakul 2018, "Statistical properties of population
-// stability index"). Subtracted, PSI no longer grows just because a window is small or has many buckets.
+// asymptotically chi-square with k - 1 degrees (Yurdakul 2018, "Statistical properties of
+// population stability index"). Subtracted, PSI no longer grows just because a window is small or
+// has many buckets.
 double population_stability_index_by_chance(std::size_t buckets, double reference_rows,
                                             double actual_rows);
 
 // --- Two-sample Kolmogorov-Smirnov against a reference of which only quantiles are known.
-// At a reference quantile v of level l, the reference law has F(v-) <= l <= F(v). The distance at v is by
-// how much l lies outside of [A(v-), A(v)], A being the sample's distribution function; the statistic is
-// the largest of these. With both levels of every reference value as knots this is the exact two-sample D
-// where no values tie; with fewer knots, or ties, it is a lower bound, so the test errs on the side of
-// silence. The
-// p-value is kolmogorov_upper_tail(D sqrt(n m / (n + m))) (Smirnov 1939; scipy.stats.kstwobign).
+// At a reference quantile v of level l, the reference law has F(v-) <= l <= F(v). The distance at v
+// is by how much l lies outside of [A(v-), A(v)], A being the sample's distribution function; the
+// statistic is the largest of these. With both levels of every reference value as knots this is the
+// exact two-sample D where no values tie; with fewer knots, or ties, it is a lower bound, so the
+// test errs on the side of silence. The p-value is kolmogorov_upper_tail(D sqrt(n m / (n + m)))
+// (Smirnov 1939; scipy.stats.kstwobign).
 struct QuantileKnot {
   double level = 0;  // [0, 1], ascending
   double value = 0;  // ascending, equal values allowed
 };
-// `sorted` ascending without NaN.
+// `ranks` holds, for each knot, how many of the sample's `rows` values lie below it, and at or
+// below it.
+struct KnotRank {
+  double below = 0;
+  double up_to = 0;
+};
 TestResult kolmogorov_smirnov(std::span<const QuantileKnot> reference, double reference_rows,
-                              std::span<const double> sorted);
+                              std::span<const KnotRank> ranks, double rows);
 
 // --- Pearson's chi-square test of homogeneity of two rows of counts (scipy.stats.chi2_contingency
-// without correction). Buckets with an expected count below 5 in either row are pooled into one first,
-// since the limit law does not hold for them. p 1 when fewer than two buckets are left.
+// without correction). Buckets with an expected count below 5 in either row are pooled into one
+// first, since the limit law does not hold for them. p 1 when fewer than two buckets are left.
 struct ChiSquareResult {
   double statistic = 0;
   double degrees = 0;
@@ -70,17 +76,17 @@ struct ChiSquareResult {
 ChiSquareResult chi_square_homogeneity(std::span<const double> reference,
                                        std::span<const double> actual);
 
-// --- Two proportions, pooled z test, two-sided (statsmodels proportions_ztest). For shares of nulls.
-// p 1 when both shares are 0 or both are 1, or a side is empty.
+// --- Two proportions, pooled z test, two-sided (statsmodels proportions_ztest). For shares of
+// nulls. p 1 when both shares are 0 or both are 1, or a side is empty.
 TestResult two_proportions(double hits_a, double rows_a, double hits_b, double rows_b);
 
-// --- Something that none of the reference rows showed stands in `hits` of `rows`: Fisher's exact test,
-// one-sided, C(rows, hits) / C(rows + reference_rows, hits). For rows in new categories, where the
-// normal approximation would call a single odd row certain.
+// --- Something that none of the reference rows showed stands in `hits` of `rows`: Fisher's exact
+// test, one-sided, C(rows, hits) / C(rows + reference_rows, hits). For rows in new categories,
+// where the normal approximation would call a single odd row certain.
 double unseen_in_reference(double hits, double rows, double reference_rows);
 
-// --- Benjamini, Hochberg 1995: adjusted p-values (scipy.stats.false_discovery_control), in the order
-// given. Rejecting those <= α keeps the expected share of false alarms among alarms below α.
+// --- Benjamini, Hochberg 1995: adjusted p-values (scipy.stats.false_discovery_control), in the
+// order given. Rejecting those <= α keeps the expected share of false alarms among alarms below α.
 std::vector<double> benjamini_hochberg(std::span<const double> p_values);
 
 // --- One column.
@@ -95,13 +101,6 @@ struct ColumnReference {
   std::vector<std::pair<std::string, double>> categories;  // categorical: count by value
   // Rows whose category is not listed. 0: the list is complete, so an unlisted category is new.
   double other = 0;
-};
-
-// The same column in one window.
-struct ColumnSample {
-  double nulls = 0;
-  std::vector<double> numbers;                             // numeric; any order
-  std::vector<std::pair<std::string, double>> categories;  // categorical: count by value
 };
 
 struct DriftLimits {
@@ -160,8 +159,37 @@ struct ColumnDrift {
   }
 };
 
-// Measures one column, without verdict. The sample's numbers are sorted in place.
-ColumnDrift measure_drift(const ColumnReference& reference, ColumnSample& sample);
+// One column of one window, value by value. Keeps counts only, at the reference's quantiles or
+// categories, so it is exact and as small for a billion rows as for ten. Not safe to share between
+// threads.
+class ColumnSample {
+ public:
+  // The reference must outlive the sample.
+  explicit ColumnSample(const ColumnReference& reference);
+
+  void add_null() { ++nulls_; }
+  void add(double number);           // of a numeric column; NaN is null
+  void add(std::string_view value);  // of a categorical column
+
+  // Without q-values and verdict: see judge_drift.
+  ColumnDrift measure() const;
+
+ private:
+  void measure_numeric(ColumnDrift& out) const;
+  void measure_categorical(ColumnDrift& out) const;
+
+  const ColumnReference& reference_;
+  std::uint64_t nulls_ = 0;
+  std::uint64_t rows_ = 0;  // that are not null
+  // Numeric: the different knot values, and the counts of values before, at, between and behind
+  // them.
+  std::vector<double> points_;
+  std::vector<std::uint64_t> at_;
+  std::vector<std::uint64_t> before_;
+  // Categorical: one count for each listed category, the last for all others.
+  std::unordered_map<std::string_view, std::size_t> index_;
+  std::vector<std::uint64_t> counts_;
+};
 
 // Sets the q-values over all tests of all columns together, then the verdicts.
 void judge_drift(std::vector<ColumnDrift>& columns, const DriftLimits& limits);

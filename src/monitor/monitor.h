@@ -19,13 +19,14 @@
 #include "serve/endpoints.h"
 #include "sql/database.h"
 
-// Watches endpoints: cuts their captured traffic into tumbling windows of event time, compares each with
-// the data that the serving model was trained on, and, once labels have come, measures how good the
-// predictions were. What it finds is stored and, where a limit is passed, appended to the event log.
+// Watches endpoints: cuts their captured traffic into tumbling windows of event time, compares each
+// with the data that the serving model was trained on, and, once labels have come, measures how
+// good the predictions were. What it finds is stored and, where a limit is passed, appended to the
+// event log.
 //
 // A window is measured for each model version that served rows of it, against that version's own
-// reference. Everything follows from the capture on disk and the tables here, so a restart goes on where
-// it stopped, and a window never raises the same alarm twice.
+// reference. Everything follows from the capture on disk and the tables here, so a restart goes on
+// where it stopped, and a window never raises the same alarm twice.
 
 namespace ciclo::monitor {
 
@@ -34,7 +35,8 @@ enum class Task { kBinary, kMulticlass, kRegression };
 // What a model version promises: from its package.
 struct Reference {
   Task task = Task::kBinary;
-  // Of the raw feature columns and of the predictions ("prediction:NAME" for an output column NAME).
+  // Of the raw feature columns and of the predictions ("prediction:NAME" for an output column
+  // NAME).
   std::vector<ColumnReference> columns;
   std::string positive;              // binary: the label that the probability is of, as text
   std::vector<std::string> classes;  // multiclass: in the order of the output columns
@@ -68,7 +70,8 @@ struct Config {
       "30d";  // labels that come later than this after a window's end are ignored
   std::vector<std::string> columns;  // to compare; empty: all that the reference knows
   DriftLimits drift;
-  // A window is drifted when at least this share of the compared columns is; at least one in any case.
+  // A window is drifted when at least this share of the compared columns is; at least one in any
+  // case.
   double drifted_share_min = 0;
   std::int64_t rows_min = 200;       // a window with fewer rows (or fewer labels) gets no verdict
   double label_coverage_min = 0.5;   // share of labelled rows from which live metrics are measured
@@ -203,9 +206,9 @@ class Monitor {
   void start();
   void stop();
 
-  // Closes the windows that are due and measures those whose labels have come. kAll first flushes the
-  // capture, then closes whatever has rows, also the window that is still filling, and measures with
-  // the labels there are: for the end of a replay, and for tests.
+  // Closes the windows that are due and measures those whose labels have come. kAll first flushes
+  // the capture, then closes whatever has rows, also the window that is still filling, and measures
+  // with the labels there are: for the end of a replay, and for tests.
   Result<Progress> advance(const Context& ctx, std::string_view endpoint,
                            Close close = Close::kByWatermark);
 
@@ -214,11 +217,13 @@ class Monitor {
   Result<std::vector<Window>> windows(const Context& ctx, std::string_view endpoint,
                                       std::int64_t before_ms = 0, int limit = 100);
   Result<std::optional<Window>> window(const Context& ctx, std::string_view id);
-  // Newest first; of all endpoints when the name is empty; with ids below `before` when it is not 0.
+  // Newest first; of all endpoints when the name is empty; with ids below `before` when it is not
+  // 0.
   Result<std::vector<Alert>> alerts(const Context& ctx, std::string_view endpoint,
                                     std::int64_t before = 0, int limit = 100);
 
-  // Live metrics over any range of event time, all versions together, with the labels there are now.
+  // Live metrics over any range of event time, all versions together, with the labels there are
+  // now.
   struct Performance {
     std::int64_t rows = 0;
     std::int64_t labels = 0;
@@ -228,8 +233,8 @@ class Monitor {
                                   std::int64_t from_ms, std::int64_t to_ms);
 
   // Captured rows of the range that have a label, as a table: the input columns of the model, then
-  // `label_column`, then "inference_id", "event_time" (timestamp) and "version". For retraining. A row
-  // captured twice counts once; of several labels of one inference the newest counts.
+  // `label_column`, then "inference_id", "event_time" (timestamp) and "version". For retraining. A
+  // row captured twice counts once; of several labels of one inference the newest counts.
   struct Labelled {
     data::Batch rows;
     std::int64_t captured = 0;  // rows in the range, labelled or not

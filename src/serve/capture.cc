@@ -91,8 +91,29 @@ struct Known {
   explicit Known(std::size_t ids_max) : ids(ids_max) {}
   KnownIds ids;
   std::optional<std::int64_t> newest_event_ms;
+  std::optional<std::int64_t> newest_label_ms;
   bool is_loaded = false;  // what earlier processes wrote has been read
 };
+
+void raise(std::optional<std::int64_t>& newest, std::int64_t time_ms) {
+  newest = std::max(newest.value_or(time_ms), time_ms);
+}
+
+// Of the newest day that has labels; an unreadable file counts as none.
+std::optional<std::int64_t> newest_label_on_disk(const fs::path& root,
+                                                 const std::string& endpoint) {
+  std::optional<std::int64_t> newest;
+  const auto days = label_days(root, endpoint);
+  for (auto day = days.rbegin(); day != days.rend() && !newest; ++day) {
+    const auto read =
+        read_labels(root, endpoint, *day, *day + 86'400'000, [&](const LabelRow& row) {
+          raise(newest, row.time_ms);
+          return Result<void>();
+        });
+    if (!read.ok()) log::warn("cannot read labels", {{"endpoint", endpoint}});
+  }
+  return newest;
+}
 
 }  // namespace
 
@@ -243,9 +264,7 @@ Result<void> Capture::State::write_captured(const CaptureOptions& options,
     Known& endpoint = known_of(options, request.endpoint);
     for (std::size_t row = 0; row < request.inference_ids.size(); ++row) {
       endpoint.ids.add(request.inference_ids[row]);
-      endpoint.newest_event_ms =
-          std::max(endpoint.newest_event_ms.value_or(request.event_times_ms[row]),
-                   request.event_times_ms[row]);
+      raise(endpoint.newest_event_ms, request.event_times_ms[row]);
     }
   }
   return first;
@@ -271,7 +290,7 @@ void Capture::State::load_known(const CaptureOptions& options, const std::string
     const auto read =
         read_captured(options.root, endpoint, *day, *day + 86'400'000, [&](const CapturedRow& row) {
           ids.emplace_back(row.inference_id);
-          newest = std::max(newest.value_or(row.event_time_ms), row.event_time_ms);
+          raise(newest, row.event_time_ms);
           return Result<void>();
         });
     if (!read.ok()) {
@@ -280,16 +299,15 @@ void Capture::State::load_known(const CaptureOptions& options, const std::string
     }
     count += ids.size();
   }
+  const auto newest_label = newest_label_on_disk(options.root, endpoint);
   const std::lock_guard lock(known_mutex);
   Known& endpoint_known = known_of(options, endpoint);
   if (endpoint_known.is_loaded) return;
+  if (newest_label) raise(endpoint_known.newest_label_ms, *newest_label);
   for (auto ids = by_day.rbegin(); ids != by_day.rend(); ++ids) {
     for (const auto& id : *ids) endpoint_known.ids.add(id);
   }
-  if (newest) {
-    endpoint_known.newest_event_ms =
-        std::max(endpoint_known.newest_event_ms.value_or(*newest), *newest);
-  }
+  if (newest) raise(endpoint_known.newest_event_ms, *newest);
   endpoint_known.is_loaded = true;
 }
 
@@ -297,6 +315,12 @@ std::optional<std::int64_t> Capture::newest_event_ms(const std::string& endpoint
   state_->load_known(options_, endpoint);
   const std::lock_guard lock(state_->known_mutex);
   return state_->known_of(options_, endpoint).newest_event_ms;
+}
+
+std::optional<std::int64_t> Capture::newest_label_ms(const std::string& endpoint) {
+  state_->load_known(options_, endpoint);
+  const std::lock_guard lock(state_->known_mutex);
+  return state_->known_of(options_, endpoint).newest_label_ms;
 }
 
 Result<LabelsAccepted> Capture::append_labels(const std::string& endpoint,
@@ -345,7 +369,10 @@ Result<LabelsAccepted> Capture::append_labels(const std::string& endpoint,
   LabelsAccepted accepted{.accepted = static_cast<std::int64_t>(labels.size())};
   {
     const std::lock_guard lock(state_->known_mutex);
-    const Known& known = state_->known_of(options_, endpoint);
+    Known& known = state_->known_of(options_, endpoint);
+    for (const auto& label : labels) {
+      raise(known.newest_label_ms, label.time_ms.value_or(default_ms));
+    }
     accepted.unknown = std::count_if(labels.begin(), labels.end(), [&](const Label& label) {
       return !known.ids.has(label.inference_id);
     });

@@ -104,6 +104,9 @@ class Capture {
   // newest day's files at the first call after a start.
   std::optional<std::int64_t> newest_event_ms(const std::string& endpoint);
 
+  // The newest time at which a label became known, likewise.
+  std::optional<std::int64_t> newest_label_ms(const std::string& endpoint);
+
   CaptureStats stats() const;
   const std::filesystem::path& root() const { return options_.root; }
 
@@ -152,6 +155,8 @@ Result<ReadStats> read_labels(const std::filesystem::path& root, const std::stri
 // The days (first moment, UTC) of which there are captured rows, ascending.
 std::vector<std::int64_t> captured_days(const std::filesystem::path& root,
                                         const std::string& endpoint);
+std::vector<std::int64_t> label_days(const std::filesystem::path& root,
+                                     const std::string& endpoint);
 
 // "2013-06-01" of a time; the first moment of the day.
 std::string day_name(std::int64_t ms);

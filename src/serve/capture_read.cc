@@ -148,6 +148,11 @@ std::vector<std::int64_t> captured_days(const fs::path& root, const std::string&
                  std::numeric_limits<std::int64_t>::max());
 }
 
+std::vector<std::int64_t> label_days(const fs::path& root, const std::string& endpoint) {
+  return days_in(root / endpoint / "labels", std::numeric_limits<std::int64_t>::min(),
+                 std::numeric_limits<std::int64_t>::max());
+}
+
 std::int64_t day_start_ms(std::int64_t ms) { return ms - ((ms % kDayMs) + kDayMs) % kDayMs; }
 
 std::string day_name(std::int64_t ms) { return format_utc(day_start_ms(ms)).substr(0, 10); }
