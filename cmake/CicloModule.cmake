@@ -13,10 +13,12 @@ set(CICLO_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-st
     -Wcast-qual -Wformat=2 -Wimplicit-fallthrough)
 # A designated initializer leaves the other members at their defaults, which is what is meant.
 list(APPEND CICLO_WARNINGS -Wno-missing-field-initializers)
-# g++ 12 reports false positives of these two inside the C++ library when it optimises.
-list(APPEND CICLO_WARNINGS -Wno-maybe-uninitialized -Wno-restrict)
+# g++ 12 reports false positives of these inside the C++ library when it optimises.
+list(APPEND CICLO_WARNINGS -Wno-maybe-uninitialized -Wno-restrict
+  -Wno-array-bounds -Wno-stringop-overflow)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-  list(REMOVE_ITEM CICLO_WARNINGS -Wno-maybe-uninitialized -Wno-restrict)
+  list(REMOVE_ITEM CICLO_WARNINGS -Wno-maybe-uninitialized -Wno-restrict -Wno-array-bounds
+    -Wno-stringop-overflow)
 endif()
 if(CICLO_WERROR)
   list(APPEND CICLO_WARNINGS -Werror)

@@ -42,7 +42,7 @@ DOMAINS = {
 
 # A header of a library stands in its adapter alone: (header, files that may include it).
 ADAPTERS = [
-    (r"sqlite3\.h", r"src/sql/sqlite\w*\.(cc|h)"),
+    (r"sqlite3\.h", r"src/sql/sqlite\w*\.(cc|h)|bench/sql_bench\.cc"),
     (r"(libpq-fe|postgresql/.*|pg_config.*)\.h", r"src/sql/postgres\w*\.(cc|h)"),
     (r"duckdb\.h(pp)?", r"src/data/duckdb\w*\.(cc|h)"),
     (r"curl/.*", r"src/(http/client\w*|blob/s3\w*)\.cc"),
