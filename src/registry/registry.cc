@@ -411,8 +411,9 @@ Result<std::optional<ModelVersion>> Registry::find_by_alias(const Context& conte
                                                             const std::string& name,
                                                             std::string_view alias) {
   return database_.view([&](sql::Reader& reader) -> Result<std::optional<ModelVersion>> {
-    TRY(const auto model, store::find_model(reader, context.workspace, name));
+    TRY(auto model, store::find_model(reader, context.workspace, name));
     if (!model) return std::optional<ModelVersion>();
+    if (to_lower_ascii(alias) == "latest") return std::move(model->model.latest_version);
     TRY(const auto version, store::find_alias(reader, model->number, alias));
     if (!version) return std::optional<ModelVersion>();
     TRY(auto row, required_version(reader, context, name, *version));

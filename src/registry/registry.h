@@ -96,7 +96,7 @@ class Registry {
   // Nothing happens when the alias is not set.
   Result<void> delete_alias(const Context& context, const std::string& name,
                             const std::string& alias);
-  // not_found when the model has no such alias.
+  // not_found when the model has no such alias. "latest" is the newest version, as in MLflow.
   Result<ModelVersion> version_by_alias(const Context& context, const std::string& name,
                                         std::string_view alias);
   // The same, nullopt when the model or the alias does not exist.

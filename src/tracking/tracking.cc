@@ -15,6 +15,8 @@ namespace ciclo::tracking {
 
 namespace {
 
+constexpr std::string_view kModelHistoryTag = "mlflow.log-model.history";
+
 // The tag that repeats a run's name.
 constexpr std::string_view kRunNameTag = "mlflow.runName";
 
@@ -282,6 +284,25 @@ Result<void> Tracking::log_outputs(const Context& context, const RunId& id,
       TRY(store::put_model_reference(txn, run.number, store::Direction::kOutput, model));
     }
     return {};
+  });
+}
+
+Result<void> Tracking::record_model(const Context& context, const RunId& id,
+                                    std::string_view model_json) {
+  auto model = json::parse(model_json);
+  if (!model.ok()) return model.error().with_context("model_json");
+  if (!model->is_object()) return invalid_argument("model_json: expected a JSON object");
+  return database_.transaction([&](sql::Txn& txn) -> Result<void> {
+    TRY(const auto row, required_active(txn, context, id));
+    TRY(const Run run, load(txn, row));
+    json::Value history = json::Value::array();
+    if (const Tag* tag = find_tag(run.tags, kModelHistoryTag)) {
+      const auto known = json::parse(tag->value);
+      if (known.ok() && known->is_array()) history = *known;
+    }
+    history.push_back(*model);
+    const Tag tag{std::string(kModelHistoryTag), json::dump(history)};
+    return store::put_tags(txn, row.number, std::span(&tag, 1));
   });
 }
 

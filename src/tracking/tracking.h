@@ -126,6 +126,10 @@ class Tracking {
   Result<void> log_outputs(const Context& context, const RunId& id,
                            std::span<const ModelReference> models);
 
+  // Appends the description of a model (a JSON object) to the tag mlflow.log-model.history, as
+  // clients before MLflow 3 do.
+  Result<void> record_model(const Context& context, const RunId& id, std::string_view model_json);
+
   // --- Histories, ordered by (timestamp, step, value).
   // A page with at most max_results points.
   Result<Page<Metric>> metric_history(const Context& context, const HistoryQuery& query);

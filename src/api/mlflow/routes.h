@@ -9,9 +9,10 @@
 #include "tracking/tracking.h"
 
 // MLflow's REST protocol (3.17) over tracking and registry: /api/2.0/mlflow/…, the same under
-// /ajax-api, the artifact proxy /api/2.0/mlflow-artifacts/…, /get-artifact, /version and
-// /api/3.0/mlflow/server-info. What the unmodified `mlflow` client needs for experiments, runs,
-// models.
+// /ajax-api, the artifact proxy /api/2.0/mlflow-artifacts/…, /get-artifact,
+// /model-versions/get-artifact and /api/3.0/mlflow/server-info: what the unmodified `mlflow` client
+// needs for experiments, runs, metrics, artifacts and models. /version and /health are the
+// program's.
 
 namespace ciclo::api::mlflow {
 

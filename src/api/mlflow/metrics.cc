@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <limits>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "api/mlflow/answer.h"
+#include "api/mlflow/messages.h"
+
+namespace ciclo::api::mlflow {
+
+namespace {
+
+using tracking::Tracking;
+
+constexpr std::size_t kPieceBytes = 64 << 10;
+constexpr std::size_t kRunsMax = 100;
+
+// An answer that stays whole while it is short and becomes a stream when it is long, so that a
+// history of any length takes the same memory.
+class GrowingAnswer {
+ public:
+  explicit GrowingAnswer(http::Reply reply) : reply_(std::move(reply)) {}
+
+  std::string& text() { return text_; }
+
+  Result<void> grown() {
+    if (text_.size() < kPieceBytes) return {};
+    if (!stream_) stream_ = reply_.stream(200, {{"Content-Type", "application/json"}});
+    TRY(stream_->write(text_));
+    text_.clear();
+    return {};
+  }
+
+  void end(const Result<void>& result) {
+    if (!stream_) {
+      return reply_.send(result.ok() ? http::Response::json(std::move(text_))
+                                     : error_response(result.error()));
+    }
+    // Cut off, the client sees that the answer is not whole.
+    if (!result.ok() || !stream_->write(text_).ok() || !stream_->finish().ok()) stream_.reset();
+  }
+
+ private:
+  http::Reply reply_;
+  std::unique_ptr<http::Stream> stream_;
+  std::string text_;
+};
+
+Result<void> write_whole_history(Tracking& tracking, const Context& context,
+                                 const tracking::RunId& run, const std::string& key,
+                                 GrowingAnswer& answer) {
+  json::Writer out(answer.text(), json::NonFinite::kString);
+  out.begin_object().key("metrics").begin_array();
+  TRY(tracking.stream_metric_history(context, run, key, [&](const tracking::Metric& point) {
+    write(out, point);
+    return answer.grown();
+  }));
+  out.end_array().end_object();
+  return {};
+}
+
+Result<std::string> history_page(Tracking& tracking, const Context& context, const Input& input,
+                                 tracking::HistoryQuery query) {
+  TRY(const auto max_results, input.integer_or("max_results", query.max_results));
+  query.max_results = std::min(max_results, query.max_results);
+  TRY(query.page_token, input.text_or_empty("page_token"));
+  TRY(const auto page, tracking.metric_history(context, query));
+  return page_with("metrics", page);
+}
+
+Result<tracking::HistoryQuery> query_of(const Input& input) {
+  tracking::HistoryQuery query;
+  TRY(query.run_id, input.run_id());
+  TRY(query.key, input.text("metric_key"));
+  return query;
+}
+
+void get_history(Tracking& tracking, http::Request& request, http::Reply reply) {
+  const auto input = Input::of(request);
+  if (!input.ok()) return reply.send(error_response(input.error()));
+  const auto query = query_of(*input);
+  if (!query.ok()) return reply.send(error_response(query.error()));
+  if (input->has("max_results") || input->has("page_token")) {
+    auto page = history_page(tracking, request.context, *input, *query);
+    return reply.send(page.ok() ? http::Response::json(std::move(page).value())
+                                : error_response(page.error()));
+  }
+  GrowingAnswer answer(std::move(reply));
+  answer.end(write_whole_history(tracking, request.context, query->run_id, query->key, answer));
+}
+
+Result<std::string> get_history_bulk_interval(Tracking& tracking, const Context& context,
+                                              const Input& input) {
+  TRY(const auto run_ids, input.texts("run_ids"));
+  TRY(const auto key, input.text("metric_key"));
+  TRY(const auto start, input.integer_or("start_step", std::numeric_limits<std::int64_t>::min()));
+  TRY(const auto end, input.integer_or("end_step", std::numeric_limits<std::int64_t>::max()));
+  TRY(const auto max_results, input.integer_or("max_results", 2'500));
+  if (run_ids.empty() || run_ids.size() > kRunsMax) {
+    return invalid_argument("run_ids: expected 1 to " + std::to_string(kRunsMax) + " runs, got " +
+                            std::to_string(run_ids.size()));
+  }
+  if (start > end) return invalid_argument("start_step must not be greater than end_step");
+  std::string body;
+  json::Writer out(body, json::NonFinite::kString);
+  out.begin_object().key("metrics").begin_array();
+  for (const auto& run_id : run_ids) {
+    TRY(const auto points, tracking.sampled_metric_history(context, tracking::RunId(run_id), key,
+                                                           start, end, max_results));
+    for (const auto& point : points) {
+      out.begin_object();
+      out.key("key").string(point.key);
+      out.key("value").number(point.value);
+      out.key("timestamp").integer(point.timestamp_ms);
+      out.key("step").integer(point.step);
+      out.key("run_id").string(run_id);
+      out.end_object();
+    }
+  }
+  out.end_array().end_object();
+  return body;
+}
+
+}  // namespace
+
+void add_metric_routes(http::Router& router, const Services& services) {
+  Tracking& tracking = services.tracking;
+  add_handler(router, "GET", "/2.0/mlflow/metrics/get-history",
+              [&tracking](http::Request& request, http::Reply reply) {
+                get_history(tracking, request, std::move(reply));
+              });
+  add_call(router, "GET", "/2.0/mlflow/metrics/get-history-bulk-interval",
+           [&tracking](const Context& context, const Input& input) {
+             return get_history_bulk_interval(tracking, context, input);
+           });
+}
+
+}  // namespace ciclo::api::mlflow

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "api/mlflow/routes.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "http/local.h"
+#include "sql/test_database.h"
+
+namespace ciclo::api::mlflow {
+namespace {
+
+class MlflowTest : public testing::Test {
+ protected:
+  MlflowTest() {
+    std::vector<sql::Migration> migrations;
+    for (const auto module : {events::schema(), tracking::schema(), registry::schema()}) {
+      migrations.insert(migrations.end(), module.begin(), module.end());
+    }
+    EXPECT_TRUE(sql::migrate(*database, migrations).ok());
+    add_routes(router, {tracking, logged_models, artifacts, registry, *blobs});
+  }
+
+  http::Response call(std::string_view method, const std::string& target, std::string body = {},
+                      http::Headers headers = {}) {
+    return http::call_local(router, method, target, std::move(body), std::move(headers));
+  }
+  // Below /api/2.0/mlflow/.
+  http::Response post(const std::string& path, std::string body) {
+    return call("POST", "/api/2.0/mlflow/" + path, std::move(body));
+  }
+  http::Response get(const std::string& path) { return call("GET", "/api/2.0/mlflow/" + path); }
+
+  static json::Value json_of(const http::Response& response) {
+    auto parsed = json::parse(response.body);
+    EXPECT_TRUE(parsed.ok()) << response.body;
+    return parsed.ok() ? *parsed : json::Value();
+  }
+  static std::string code_of(const http::Response& response) {
+    return std::to_string(response.status) + " " + json_of(response).string_or("error_code", "");
+  }
+
+  std::string new_run() {
+    const auto answer = json_of(post("runs/create", R"({"experiment_id":"0"})"));
+    return answer.find("run")->find("info")->string_or("run_id", "");
+  }
+
+  TemporaryDirectory folder;
+  SimClock clock;
+  SeededRandom random{1};
+  IdSource ids{clock, random};
+  sql::TestDatabase database{sql::Engine::kSqlite};
+  std::unique_ptr<blob::Store> blobs = *blob::open_local((folder.path() / "blobs").string());
+  events::Log events{*database, clock};
+  tracking::Tracking tracking{*database, clock, ids, random};
+  tracking::LoggedModels logged_models{*database, clock, ids, random};
+  tracking::Artifacts artifacts{*database, *blobs, clock};
+  registry::Registry registry{*database, events, clock};
+  http::Router router;
+};
+
+TEST_F(MlflowTest, numbers_come_as_numbers_or_texts_and_nan_goes_as_text) {
+  const std::string run = new_run();
+  const auto logged = post("runs/log-batch", R"({"run_id":")" + run + R"(","metrics":[
+      {"key":"a","value":"NaN","timestamp":"1700000000000","step":"3"},
+      {"key":"b","value":"-Infinity","timestamp":1700000000000},
+      {"key":"c","value":true,"timestamp":1.0},
+      {"key":"d","value":NaN,"timestamp":1},
+      {"key":"e","value":"3.5","timestamp":9007199254740993}]})");
+  ASSERT_EQ(logged.status, 200) << logged.body;
+  EXPECT_EQ(logged.body, "{}");
+  const auto metrics = json_of(get("runs/get?run_id=" + run));
+  const auto& list = metrics.find("run")->find("data")->find("metrics")->items();
+  ASSERT_EQ(list.size(), 5U);
+  EXPECT_EQ(list[0].string_or("value", ""), "NaN");
+  EXPECT_EQ(list[0].integer_or("step", 0), 3);
+  EXPECT_EQ(list[1].number_or("value", 0), -1.7976931348623157e308);
+  EXPECT_EQ(list[2].number_or("value", 0), 1);
+  EXPECT_EQ(list[3].string_or("value", ""), "NaN");
+  EXPECT_EQ(list[4].integer_or("timestamp", 0), 9007199254740993);
+}
+
+TEST_F(MlflowTest, bad_input_is_a_400_that_names_the_field) {
+  const std::string run = new_run();
+  const std::string start = R"({"run_id":")" + run + R"(",)";
+  for (const std::string& body :
+       {start + R"("metrics":[{"key":"a","value":1}]})",
+        start + R"("metrics":[{"key":"a","timestamp":1}]})",
+        start + R"("metrics":[{"key":"a","value":null,"timestamp":1}]})",
+        start + R"("metrics":[{"key":"a","value":"x","timestamp":1}]})",
+        start + R"("metrics":[{"key":"a","value":1,"timestamp":1.5}]})",
+        start + R"("metrics":[{"key":"a","value":1,"timestamp":-1}]})",
+        start + R"("metrics":[{"key":"../a","value":1,"timestamp":1}]})",
+        start + R"("metrics":[1]})", start + R"("metrics":{}})", start + R"("params":"x"})",
+        start + R"("tags":[{"key":5,"value":""}]})", std::string(R"({"run_id":5})"),
+        std::string("{}"), std::string("[]"), std::string("{"), std::string("nonsense"),
+        std::string("\"x\""), std::string("\xff"), std::string(2000, '[')}) {
+    const auto response = post("runs/log-batch", body);
+    EXPECT_EQ(code_of(response), "400 INVALID_PARAMETER_VALUE") << body;
+    EXPECT_EQ(response.body.find("SELECT"), std::string::npos);
+  }
+  EXPECT_EQ(json_of(post("runs/log-batch", start + R"("metrics":[{"key":"a","value":1}]})"))
+                .string_or("message", ""),
+            "metrics[0]: missing value for required parameter \"timestamp\"");
+}
+
+TEST_F(MlflowTest, errors_have_the_codes_that_clients_look_at) {
+  EXPECT_EQ(code_of(get("runs/get?run_id=none")), "404 RESOURCE_DOES_NOT_EXIST");
+  EXPECT_EQ(code_of(get("runs/get")), "400 INVALID_PARAMETER_VALUE");
+  EXPECT_EQ(code_of(get("experiments/get?experiment_id=abc")), "404 RESOURCE_DOES_NOT_EXIST");
+  EXPECT_EQ(code_of(post("experiments/create", R"({"name":"Default"})")),
+            "400 RESOURCE_ALREADY_EXISTS");
+  EXPECT_EQ(code_of(post("experiments/search", "{}")), "400 INVALID_PARAMETER_VALUE");
+  EXPECT_EQ(code_of(get("nothing/here")), "404 ENDPOINT_NOT_FOUND");
+  EXPECT_EQ(code_of(get("runs/create")), "405 BAD_REQUEST");
+}
+
+TEST_F(MlflowTest, unknown_fields_and_statuses_are_ignored) {
+  const std::string run = new_run();
+  const auto updated =
+      post("runs/update", R"({"run_id":")" + run + R"(","status":"NOT_A_STATUS","color":"red"})");
+  EXPECT_EQ(updated.status, 200);
+  EXPECT_EQ(json_of(updated).find("run_info")->string_or("status", ""), "RUNNING");
+}
+
+TEST_F(MlflowTest, a_long_history_is_streamed_whole) {
+  const std::string run = new_run();
+  std::vector<tracking::Metric> points;
+  for (int i = 0; i < 5000; ++i) points.push_back({.key = "m", .value = 0.5 * i, .step = i});
+  ASSERT_TRUE(tracking.log_metrics({}, tracking::RunId(run), points).ok());
+  const auto whole = json_of(get("metrics/get-history?metric_key=m&run_id=" + run));
+  ASSERT_EQ(whole.find("metrics")->items().size(), 5000U);
+  const auto page = json_of(get("metrics/get-history?metric_key=m&max_results=10&run_id=" + run));
+  EXPECT_EQ(page.find("metrics")->items().size(), 10U);
+  EXPECT_FALSE(page.string_or("next_page_token", "").empty());
+  const auto sampled =
+      json_of(get("metrics/get-history-bulk-interval?metric_key=m&max_results=32&run_ids=" + run));
+  EXPECT_EQ(sampled.find("metrics")->items().size(), 32U);
+}
+
+TEST_F(MlflowTest, artifacts_go_through_the_proxy) {
+  const std::string base = "/api/2.0/mlflow-artifacts/artifacts";
+  EXPECT_EQ(call("PUT", base + "/0/r/artifacts/a/b%20c.json", R"({"x":1})").status, 200);
+  const auto file = call("GET", base + "/0/r/artifacts/a/b%20c.json");
+  EXPECT_EQ(file.status, 200);
+  EXPECT_EQ(file.body, R"({"x":1})");
+  EXPECT_EQ(file.headers.get("Content-Type"), "application/json");
+  EXPECT_EQ(file.headers.get("X-Content-Type-Options"), "nosniff");
+  EXPECT_TRUE(file.headers.get("Content-Disposition").starts_with("attachment"));
+  const std::string etag(file.headers.get("ETag"));
+  EXPECT_EQ(call("GET", base + "/0/r/artifacts/a/b%20c.json", "", {{"If-None-Match", etag}}).status,
+            304);
+  const auto listed = json_of(call("GET", base + "?path=0%2Fr%2Fartifacts%2Fa"));
+  EXPECT_EQ(listed.find("files")->items()[0].string_or("path", ""), "b c.json");
+  EXPECT_EQ(listed.find("files")->items()[0].integer_or("file_size", 0), 7);
+  EXPECT_EQ(call("DELETE", base + "/0/r/artifacts/a").status, 200);
+  EXPECT_EQ(call("GET", base + "/0/r/artifacts/a/b%20c.json").status, 404);
+}
+
+TEST_F(MlflowTest, ranges_of_artifacts) {
+  const std::string file = "/api/2.0/mlflow-artifacts/artifacts/f.bin";
+  ASSERT_EQ(call("PUT", file, "0123456789").status, 200);
+  const auto part = [&](const std::string& range) {
+    const auto response = call("GET", file, "", {{"Range", range}});
+    return std::to_string(response.status) + " " + response.body + " " +
+           std::string(response.headers.get("Content-Range"));
+  };
+  EXPECT_EQ(part("bytes=2-4"), "206 234 bytes 2-4/10");
+  EXPECT_EQ(part("bytes=7-"), "206 789 bytes 7-9/10");
+  EXPECT_EQ(part("bytes=-3"), "206 789 bytes 7-9/10");
+  EXPECT_EQ(part("bytes=5-99"), "206 56789 bytes 5-9/10");
+  EXPECT_EQ(part("bytes=10-"), "416  bytes */10");
+  EXPECT_EQ(part("bytes=-0"), "416  bytes */10");
+  for (const char* ignored : {"bytes=4-2", "bytes=a-b", "items=0-1", "bytes=0-1,3-4",
+                              "bytes=", "bytes=99999999999999999999-"}) {
+    EXPECT_EQ(part(ignored), "200 0123456789 ") << ignored;
+  }
+}
+
+TEST_F(MlflowTest, paths_out_of_the_tree_are_refused) {
+  const std::string base = "/api/2.0/mlflow-artifacts/artifacts/";
+  for (const std::string path :
+       {"..%2f..%2fetc%2fpasswd", "%2e%2e/x", "a/%2e%2e/b", "a/..%5cb", "%252e%252e/x",
+        "%2fetc%2fpasswd", "C:%5cwindows", "a%0ab", "a%255cb"}) {
+    for (const std::string method : {"GET", "PUT", "DELETE"}) {
+      EXPECT_EQ(code_of(call(method, base + path, "x")), "400 INVALID_PARAMETER_VALUE")
+          << method << " " << path;
+    }
+  }
+  const std::string run = new_run();
+  for (const std::string path : {"../../x", "/etc/passwd", "%2e%2e"}) {
+    EXPECT_EQ(call("GET", "/get-artifact?run_id=" + run + "&path=" + path).status, 400) << path;
+    EXPECT_EQ(get("artifacts/list?run_id=" + run + "&path=" + path).status, 400) << path;
+  }
+}
+
+TEST_F(MlflowTest, a_version_of_a_logged_model_points_at_its_files) {
+  const auto created = json_of(post(
+      "logged-models", R"({"experiment_id":"0","name":"m","params":[{"key":"p","value":"1"}]})"));
+  const auto& info = *created.find("model")->find("info");
+  const std::string id = info.string_or("model_id", "");
+  EXPECT_EQ(info.string_or("status", ""), "LOGGED_MODEL_PENDING");
+  EXPECT_EQ(
+      call("PATCH", "/api/2.0/mlflow/logged-models/" + id, R"({"status":"LOGGED_MODEL_READY"})")
+          .status,
+      200);
+  ASSERT_EQ(post("registered-models/create", R"({"name":"m"})").status, 200);
+  const auto version =
+      post("model-versions/create", R"({"name":"m","source":"models:/)" + id + R"("})");
+  ASSERT_EQ(version.status, 200) << version.body;
+  EXPECT_EQ(json_of(version).find("model_version")->string_or("model_id", ""), id);
+  EXPECT_EQ(json_of(get("model-versions/get-download-uri?name=m&version=1"))
+                .string_or("artifact_uri", ""),
+            "mlflow-artifacts:/0/models/" + id + "/artifacts");
+  EXPECT_EQ(
+      call("PUT", "/api/2.0/mlflow-artifacts/artifacts/0/models/" + id + "/artifacts/MLmodel", "m")
+          .status,
+      200);
+  EXPECT_EQ(call("GET", "/model-versions/get-artifact?name=m&version=1&path=MLmodel").body, "m");
+  const auto files = json_of(get("logged-models/" + id + "/artifacts/directories"));
+  EXPECT_EQ(files.find("files")->items().size(), 1U);
+}
+
+TEST_F(MlflowTest, a_missing_alias_is_a_400_as_in_mlflow) {
+  ASSERT_EQ(post("registered-models/create", R"({"name":"m"})").status, 200);
+  EXPECT_EQ(code_of(get("registered-models/alias?name=m&alias=x")), "400 INVALID_PARAMETER_VALUE");
+  EXPECT_EQ(code_of(get("registered-models/alias?name=none&alias=x")),
+            "404 RESOURCE_DOES_NOT_EXIST");
+}
+
+TEST_F(MlflowTest, the_same_calls_answer_under_ajax_api) {
+  EXPECT_EQ(call("GET", "/ajax-api/2.0/mlflow/experiments/get?experiment_id=0").status, 200);
+  EXPECT_EQ(call("GET", "/api/3.0/mlflow/server-info").status, 200);
+}
+
+}  // namespace
+}  // namespace ciclo::api::mlflow
