@@ -84,6 +84,14 @@ Result<std::vector<Event>> Log::read_after(std::int64_t after, int limit,
   return events;
 }
 
+Result<std::int64_t> Log::last_id() {
+  TRY(const auto id, database_.view([](sql::Reader& reader) {
+    return reader.query_one("SELECT COALESCE(MAX(id), 0) FROM events", {},
+                            [](const sql::Row& row) { return row.integer(0); });
+  }));
+  return id.value_or(0);
+}
+
 Result<std::int64_t> Log::cursor(std::string_view consumer) {
   TRY(const auto id, database_.view([&](sql::Reader& reader) {
     return reader.query_one("SELECT event_id FROM event_cursors WHERE consumer = $1", {consumer},

@@ -39,14 +39,15 @@ struct StepKind {
   RunsAs runs_as = RunsAs::kProcess;
   std::vector<InputPort> inputs;
   std::vector<OutputPort> outputs;
-  // An earlier execution with the same key may stand for this one. False for steps whose effect must
-  // happen each time.
+  // An earlier execution with the same key may stand for this one. False for steps whose effect
+  // must happen each time.
   bool cacheable = true;
   // StepCatalog::committed is to be called.
   bool commits = false;
 };
 
-// One part of a cache key besides kind, parameters and inputs. The label makes "why did it run" readable:
+// One part of a cache key besides kind, parameters and inputs. The label makes "why did it run"
+// readable:
 // {"file data.csv", "…"}, {"program", "0.1.0"}.
 struct FingerprintPart {
   std::string label;
@@ -117,22 +118,22 @@ class StepCatalog {
   // Names of all kinds, for messages.
   virtual std::vector<std::string> kinds() const = 0;
 
-  // What besides kind, parameters and inputs decides the result of the step; the inputs, which are known
-  // by now, may decide what that is (a gate compares with the champion, unless its input is the
-  // champion). Called outside of any transaction, on a worker thread; may hash files.
+  // What besides kind, parameters and inputs decides the result of the step; the inputs, which are
+  // known by now, may decide what that is (a gate compares with the champion, unless its input is
+  // the champion). Called outside of any transaction, on a worker thread; may hash files.
   virtual Result<std::vector<FingerprintPart>> fingerprint(
       const Context& context, const StepSpec& step, const std::vector<ResolvedInput>& inputs) = 0;
 
   // Before each start of a process step, on the thread of the execution.
   virtual Result<StepCommand> command(const Context& context, const StepRun& run) = 0;
 
-  // Runs a service step, on the thread of the execution. It may be run again after a crash, so all that
-  // must happen once belongs into the effect.
+  // Runs a service step, on the thread of the execution. It may be run again after a crash, so all
+  // that must happen once belongs into the effect.
   virtual Result<ServiceResult> run_service(const Context& context, const StepRun& run) = 0;
 
-  // For kinds that say so: in the transaction that records success, with the artifacts that it stores.
-  // May run several times (a conflict is retried): no other effects. An error fails the step; when it is
-  // `unavailable` or `conflict` the step may be retried.
+  // For kinds that say so: in the transaction that records success, with the artifacts that it
+  // stores. May run several times (a conflict is retried): no other effects. An error fails the
+  // step; when it is `unavailable` or `conflict` the step may be retried.
   virtual Result<void> committed(sql::Txn& txn, const StepRun& run,
                                  const std::vector<Output>& outputs) = 0;
 };

@@ -1,17 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
-#include <functional>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
-#include <string>
-#include <thread>
-#include <variant>
-#include <vector>
 
 #include "base/clock.h"
 #include "base/id.h"
@@ -24,10 +16,11 @@
 #include "pipeline/types.h"
 #include "sql/database.h"
 
-// Drives pipeline runs: feeds the scheduler (pipeline/scheduler.h) with what happened, records what it
-// decides, and only then acts. All state that matters is in the database; a new engine on the same
-// database continues where a dead one stopped: completed steps stay, executions under way are put back.
-// At most one engine works on a database: a newer one takes over, and the older can record nothing more.
+// Drives pipeline runs: feeds the scheduler (pipeline/scheduler.h) with what happened, records what
+// it decides, and only then acts. All state that matters is in the database; a new engine on the
+// same database continues where a dead one stopped: completed steps stay, executions under way are
+// put back. At most one engine works on a database: a newer one takes over, and the older can
+// record nothing more.
 
 namespace ciclo::pipeline {
 
@@ -44,15 +37,18 @@ class Engine final : public RunnerSink {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // Takes the database over from an earlier engine and puts back what that had under way. Before all else.
+  // Takes the database over from an earlier engine and puts back what that had under way. Before
+  // all else.
   Result<void> open(Runner& runner);
 
-  // One turn: everything that can be done now. Returns the time (Clock::now_ms) of the next turn that
-  // time alone makes necessary; nullopt: none. The first error is unavailable when the database failed
-  // (the turn is repeated later and loses nothing), failed_precondition when a newer engine took over.
+  // One turn: everything that can be done now. Returns the time (Clock::now_ms) of the next turn
+  // that time alone makes necessary; nullopt: none. The first error is unavailable when the
+  // database failed (the turn is repeated later and loses nothing), failed_precondition when a
+  // newer engine took over.
   Result<std::optional<std::int64_t>> turn();
 
-  // Turns on an own thread until `stop_thread` or destruction. What runs then is put back by the next engine.
+  // Turns on an own thread until `stop_thread` or destruction. What runs then is put back by the
+  // next engine.
   void start_thread();
   void stop_thread();
 

@@ -18,7 +18,8 @@
 //   {"kind":"param","key":"rate","value":"0.1"}
 //   {"kind":"tag","key":"…","value":"…"}
 //   {"kind":"property","port":"model","key":"rows","value":10}
-//   {"kind":"error","code":"invalid_argument","message":"…"}       last, before a status that is not 0
+//   {"kind":"error","code":"invalid_argument","message":"…"}       last, before a status that is
+//   not 0
 
 namespace ciclo::pipeline {
 
@@ -39,8 +40,9 @@ struct StepMessage {
 // invalid_argument for a line that is none of the above; unknown members are ignored.
 Result<StepMessage> parse_step_message(std::string_view line);
 
-// Implemented by `steps`, to forward to tracking. All calls for one execution come from its own thread, in
-// order; other executions call at the same time. Errors are its own to handle: it cannot fail a step.
+// Implemented by `steps`, to forward to tracking. All calls for one execution come from its own
+// thread, in order; other executions call at the same time. Errors are its own to handle: it cannot
+// fail a step.
 class StepObserver {
  public:
   virtual ~StepObserver() = default;
@@ -49,8 +51,8 @@ class StepObserver {
   // What the step said, in order; several at once when they come quickly. Metrics, params, tags and
   // properties; progress and errors are the pipeline's own, they come for completeness.
   virtual void said(const StepRun& run, std::span<const StepMessage> messages) = 0;
-  // After the process ended, before the completion is recorded; a crash in between makes a new execution.
-  // `error` when it failed or was cancelled.
+  // After the process ended, before the completion is recorded; a crash in between makes a new
+  // execution. `error` when it failed or was cancelled.
   virtual void ended(const StepRun& run, State state, const std::optional<Error>& error) = 0;
 };
 

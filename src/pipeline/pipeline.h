@@ -23,11 +23,13 @@
 #include "pipeline/types.h"
 #include "sql/database.h"
 
-// The service of pipelines: start, watch, cancel and retry runs of them. Calls only write what is wished
-// into the database and rouse the engine, which does the work. Safe to share between threads.
+// The service of pipelines: start, watch, cancel and retry runs of them. Calls only write what is
+// wished into the database and rouse the engine, which does the work. Safe to share between
+// threads.
 //
-// Events: pipeline.run_submitted, pipeline.run_started, pipeline.step_started, pipeline.step_finished,
-// pipeline.run_finished; subject is the pipeline's name (steps: the run's id).
+// Events: pipeline.run_submitted, pipeline.run_started, pipeline.step_started,
+// pipeline.step_finished, pipeline.run_finished; subject is the pipeline's name (steps: the run's
+// id).
 
 namespace ciclo::pipeline {
 
@@ -43,14 +45,15 @@ struct PipelineRunFilter {
 
 class Pipelines {
  public:
-  // All must outlive the service. `work` is the directory of scratch directories, as given to StepRunner.
+  // All must outlive the service. `work` is the directory of scratch directories, as given to
+  // StepRunner.
   Pipelines(sql::Database& database, events::Log& events, blob::Store& blobs,
             lineage::Lineage& lineage, StepCatalog& catalog, Engine& engine, Clock& clock,
             IdSource& ids, std::string work);
 
-  // Records a run of the pipeline, which starts at once. `cause` tells who or what started it, for people
-  // and for steps: {"kind":"user"}, {"kind":"trigger","trigger":"retrain","event":{…}}. invalid_argument
-  // as resolve() says.
+  // Records a run of the pipeline, which starts at once. `cause` tells who or what started it, for
+  // people and for steps: {"kind":"user"}, {"kind":"trigger","trigger":"retrain","event":{…}}.
+  // invalid_argument as resolve() says.
   Result<PipelineRunId> submit(const Context& context, const PipelineSpec& spec,
                                const json::Value& cause = json::Value::object());
   // The same within the caller's transaction; call `engine.wake()` after its commit.
@@ -65,8 +68,8 @@ class Pipelines {
   Result<std::vector<ExecutionView>> executions(const Context& context, const PipelineRunId& run);
   Result<PipelineSpec> spec(const Context& context, const PipelineRunId& run);
 
-  // Returns once the wish is recorded; the end of the run shows in `get`. failed_precondition when the run
-  // has ended.
+  // Returns once the wish is recorded; the end of the run shows in `get`. failed_precondition when
+  // the run has ended.
   Result<void> cancel(const Context& context, const PipelineRunId& run);
   // Continues a run that failed or was cancelled: done steps stay, all others start again.
   Result<void> retry(const Context& context, const PipelineRunId& run);

@@ -13,21 +13,15 @@
 #include "base/json.h"
 #include "base/result.h"
 #include "pipeline/cache.h"
+#include "pipeline/catalog.h"
 #include "pipeline/scheduler.h"
 #include "pipeline/types.h"
 #include "sql/database.h"
 
-// Where the engine's decisions are carried out. The real one is pipeline/step_runner.h; tests/sim has one
-// that lives in simulated time.
+// Where the engine's decisions are carried out. The real one is pipeline/step_runner.h; tests/sim
+// has one that lives in simulated time.
 
 namespace ciclo::pipeline {
-
-// An input as the scheduler knows it: artifact and, when it came from a step of this run, hash.
-struct RunInput {
-  std::string port;
-  std::string artifact_id;
-  std::string hash;  // empty: to be looked up
-};
 
 // A step that is to be resolved or run.
 struct StepOrder {
@@ -36,8 +30,8 @@ struct StepOrder {
   std::shared_ptr<const PipelineSpec> spec;  // kept alive while the work goes on
   std::string workspace;
   json::Value cause;
-  std::vector<RunInput> inputs;
-  ExecutionId execution_id;  // when it is to be run
+  std::vector<ResolvedInput> inputs;  // an empty hash is to be looked up
+  ExecutionId execution_id;           // when it is to be run
   int attempt = 0;
 };
 
@@ -56,9 +50,9 @@ struct ExecutionResult {
   ExecutionId execution_id;
   ExecutionEnd end;
   ExecutionReport report;
-  // Records, in the transaction of a success, artifacts and effects; returns the step's outputs. It may
-  // refuse; then the execution has failed with that error. May be called several times. Empty: the step
-  // has no outputs and no effect.
+  // Records, in the transaction of a success, artifacts and effects; returns the step's outputs. It
+  // may refuse; then the execution has failed with that error. May be called several times. Empty:
+  // the step has no outputs and no effect.
   std::function<Result<std::vector<Output>>(sql::Txn&)> record;
 };
 

@@ -16,15 +16,18 @@
 #include "pipeline/spec.h"
 #include "pipeline/types.h"
 
-// The scheduler's rules as a pure state machine: decide(run, event, moment) changes the state of one run and
-// says what is to be recorded and what is to be done after that was recorded. No I/O, no clock, no thread;
-// pipeline/engine.h drives it. The rules:
-//   - a step starts when all that it needs is done, its condition holds, no cached execution was found, its
+// The scheduler's rules as a pure state machine: decide(run, event, moment) changes the state of
+// one run and says what is to be recorded and what is to be done after that was recorded. No I/O,
+// no clock, no thread; pipeline/engine.h drives it. The rules:
+//   - a step starts when all that it needs is done, its condition holds, no cached execution was
+//   found, its
 //     back-off has passed and a slot is free;
-//   - a failure is retried while retries are left and the error is not the author's; then all that needs
+//   - a failure is retried while retries are left and the error is not the author's; then all that
+//   needs
 //     the step is skipped, and the rest of the run goes on;
-//   - a run ends when all its steps are final: failed if one failed, else cancelled if it was asked for and
-//     kept a step from ending by itself, else succeeded.
+//   - a run ends when all its steps are final: failed if one failed, else cancelled if one was
+//   cancelled,
+//     else succeeded.
 
 namespace ciclo::pipeline {
 
@@ -62,6 +65,8 @@ struct RunState {
   std::int64_t created_ms = 0;
   std::optional<std::int64_t> started_ms;
   std::optional<std::int64_t> ended_ms;
+  // Counts what was recorded, so that a commit whose answer was lost is not recorded twice.
+  std::int64_t revision = 0;
   std::vector<StepState> steps;
 };
 
@@ -130,13 +135,23 @@ struct Moment {
   int& slots;  // executions that may still be started
 };
 
-inline constexpr int kInterruptionsMax = 5;
+// A step under which the engine died more often has failed: it may be what kills it.
+inline constexpr int kInterruptionsMax = 10;
 inline constexpr std::int64_t kBackoffMsMax = 5 * 60 * 1'000;
 
 Decision decide(RunState& run, const Event& event, Moment moment);
 
-// When a `Look` may next find something to do because of time alone; nullopt: never.
-std::optional<std::int64_t> next_look_ms(const RunState& run);
+// The time after `now_ms` at which a `Look` may next find something to do because of time alone;
+// nullopt: none.
+std::optional<std::int64_t> next_look_ms(const RunState& run, std::int64_t now_ms);
+
+// The artifacts on the input ports of a step whose needs are done; without hash where they come
+// from outside of the run. failed_precondition when a step did not leave what this one needs.
+Result<std::vector<ResolvedInput>> inputs_of(const RunState& run, std::size_t step);
+
+// Why the condition of a step whose needs are done does not hold; nullopt when it holds or there is
+// none.
+std::optional<std::string> unmet_condition(const RunState& run, std::size_t step);
 
 // Whether an execution with this error is worth another attempt.
 bool is_retryable(const Error& error);

@@ -97,10 +97,10 @@ struct Graph {
   std::vector<std::size_t> order;  // each step after all that it needs; otherwise as in the spec
 };
 
-// Checks the spec and resolves its edges; with a catalog also kinds and ports. invalid_argument, naming the
-// step and what would be right, for: no step, a bad or repeated name, an input from an unknown step or
-// port (with the nearest known name), an unknown kind or port, a missing required input, a step that
-// needs itself by any way (with the way: "a → b → a"), a number out of range.
+// Checks the spec and resolves its edges; with a catalog also kinds and ports. invalid_argument,
+// naming the step and what would be right, for: no step, a bad or repeated name, an input from an
+// unknown step or port (with the nearest known name), an unknown kind or port, a missing required
+// input, a step that needs itself by any way (with the way: "a → b → a"), a number out of range.
 Result<Graph> resolve(const PipelineSpec& spec, const StepCatalog* catalog = nullptr);
 
 std::string to_json(const PipelineSpec& spec);

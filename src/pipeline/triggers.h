@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <chrono>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -20,9 +19,9 @@
 #include "pipeline/spec.h"
 #include "sql/database.h"
 
-// What starts pipeline runs by itself: an event of some kind ("drift.detected"), or time that passed. Each
-// event leads to at most one run per trigger, also over crashes: the trigger's cursor advances in the
-// transaction that submits the run.
+// What starts pipeline runs by itself: an event of some kind ("drift.detected"), or time that
+// passed. Each event leads to at most one run per trigger, also over crashes: the trigger's cursor
+// advances in the transaction that submits the run.
 
 namespace ciclo::pipeline {
 
@@ -33,7 +32,8 @@ struct TriggerSpec {
   std::string on;
   // The event's subject; empty: any.
   std::string subject;
-  // Members of the event's body that must have these values; dots lead into objects ("column.name").
+  // Members of the event's body that must have these values; dots lead into objects
+  // ("column.name").
   std::map<std::string, json::Value> where;
   // Time between two runs that time starts; 0: only events do.
   std::int64_t every_ms = 0;
@@ -82,8 +82,8 @@ class Triggers {
   Triggers(const Triggers&) = delete;
   Triggers& operator=(const Triggers&) = delete;
 
-  // Makes or replaces the trigger of that name. A new one sees events from now on; a replaced one keeps its
-  // cursor and counts.
+  // Makes or replaces the trigger of that name. A new one sees events from now on; a replaced one
+  // keeps its cursor and counts.
   Result<void> put(const Context& context, const TriggerSpec& trigger);
   Result<void> remove(const Context& context, std::string_view name);
   Result<std::vector<TriggerView>> list(const Context& context);
@@ -96,6 +96,19 @@ class Triggers {
   void stop_thread();
 
  private:
+  struct Stored;
+  Result<std::vector<Stored>> load();
+  Result<int> check_events(const Stored& trigger);
+  Result<int> check_time(const Stored& trigger);
+  Result<int> start(const Stored& trigger, const events::Event* event);
+  Result<int> pass(const Stored& trigger, const events::Event* event, const Error& error);
+  Result<bool> may_start(sql::Txn& txn, const Stored& trigger, const events::Event* event,
+                         std::int64_t now_ms);
+  Result<void> count_passed(sql::Txn& txn, const Stored& trigger, std::string_view error);
+  Result<void> count_run(sql::Txn& txn, const Stored& trigger, const PipelineRunId& run,
+                         std::int64_t now_ms);
+  void loop(const std::stop_token& stop);
+
   sql::Database& database_;
   events::Log& events_;
   Pipelines& pipelines_;
@@ -104,5 +117,8 @@ class Triggers {
   Clock& clock_;
   std::jthread thread_;
 };
+
+// Whether the event is one that the trigger waits for.
+bool matches(const TriggerSpec& trigger, const events::Event& event);
 
 }  // namespace ciclo::pipeline

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,8 +14,8 @@
 #include "base/result.h"
 #include "lineage/types.h"
 
-// The nouns of pipelines: a pipeline run is one walk through the graph of a PipelineSpec (pipeline/spec.h),
-// a step is a node of it, an execution is one attempt at a step.
+// The nouns of pipelines: a pipeline run is one walk through the graph of a PipelineSpec
+// (pipeline/spec.h), a step is a node of it, an execution is one attempt at a step.
 
 namespace ciclo::pipeline {
 
@@ -26,7 +27,9 @@ using ExecutionId = lineage::ExecutionId;  // the same id names it in lineage on
 //   skipped: a step that it needs failed, was skipped or cancelled, or its condition did not hold
 enum class State { kPending, kRunning, kSucceeded, kCached, kFailed, kSkipped, kCancelled };
 
-std::string_view state_name(State state);  // "pending", …
+// "pending", … in the order of the values.
+std::span<const std::string_view> enum_names(State);
+std::string_view state_name(State state);
 std::optional<State> parse_state(std::string_view name);
 // Nothing more will happen.
 constexpr bool is_final(State state) {
@@ -82,6 +85,23 @@ struct StepView {
   std::vector<std::string> needs;  // names of the steps that come before it
   std::vector<Output> outputs;
   std::optional<Progress> progress;  // while it runs
+
+  template <class V>
+  void fields(V& v) {
+    v("name", name);
+    v("kind", kind);
+    v("state", state);
+    v("why", why);
+    v("error_code", error_code);
+    v("error", error);
+    v("attempts", attempts);
+    v("execution_id", execution_id);
+    v("started_ms", started_ms);
+    v("ended_ms", ended_ms);
+    v("needs", needs);
+    v("outputs", outputs);
+    v("progress", progress);
+  }
 };
 
 struct PipelineRunView {
@@ -96,6 +116,21 @@ struct PipelineRunView {
   std::optional<std::int64_t> started_ms;
   std::optional<std::int64_t> ended_ms;
   std::vector<StepView> steps;  // in the order of the spec; empty in lists
+
+  template <class V>
+  void fields(V& v) {
+    v("pipeline_run_id", pipeline_run_id);
+    v("workspace", workspace);
+    v("pipeline", pipeline);
+    v("state", state);
+    v("error", error);
+    v("cause", cause);
+    v("cancel_requested", cancel_requested);
+    v("created_ms", created_ms);
+    v("started_ms", started_ms);
+    v("ended_ms", ended_ms);
+    v("steps", steps);
+  }
 };
 
 struct ExecutionView {
@@ -112,6 +147,23 @@ struct ExecutionView {
   std::optional<std::int64_t> system_cpu_ms;
   std::optional<std::int64_t> rss_bytes_max;
   std::int64_t log_bytes = 0;
+
+  template <class V>
+  void fields(V& v) {
+    v("execution_id", execution_id);
+    v("pipeline_run_id", pipeline_run_id);
+    v("step", step);
+    v("attempt", attempt);
+    v("state", state);
+    v("error_code", error_code);
+    v("error", error);
+    v("started_ms", started_ms);
+    v("ended_ms", ended_ms);
+    v("user_cpu_ms", user_cpu_ms);
+    v("system_cpu_ms", system_cpu_ms);
+    v("rss_bytes_max", rss_bytes_max);
+    v("log_bytes", log_bytes);
+  }
 };
 
 // What would happen to a step if the pipeline ran now.
@@ -119,6 +171,7 @@ struct PlannedStep {
   std::string name;
   std::string kind;
   bool cached = false;
+  bool skipped = false;  // its condition does not hold, or that of one it needs
   std::string why;
 
   template <class V>
@@ -126,13 +179,9 @@ struct PlannedStep {
     v("name", name);
     v("kind", kind);
     v("cached", cached);
+    v("skipped", skipped);
     v("why", why);
   }
 };
-
-// As JSON for the protocols: the structs' own fields, states by name.
-json::Value to_json(const PipelineRunView& run);
-json::Value to_json(const StepView& step);
-json::Value to_json(const ExecutionView& execution);
 
 }  // namespace ciclo::pipeline
