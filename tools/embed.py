@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes files into C++ source, so that the program carries them.
 
-embed.py schema MODULE OUT.cc FILE…           ciclo::MODULE::schema() from numbered .sql files
-embed.py files NAMESPACE OUT.cc HEADER FOLDER  NAMESPACE::files(), declared in HEADER, from a folder;
-                                               writes OUT.S beside OUT.cc
+embed.py schema MODULE OUT.cc FILE…
+    ciclo::MODULE::schema() from numbered .sql files
+embed.py files NAMESPACE OUT.cc HEADER FOLDER
+    NAMESPACE::files(), declared in HEADER, from a folder; writes OUT.S beside OUT.cc
 """
 
 import gzip
@@ -86,7 +87,7 @@ def schema(module: str, paths: list[str]) -> str:
 
 
 def files(namespace: str, header: str, out: pathlib.Path, root: pathlib.Path) -> None:
-    """The bytes go through the assembler, which takes a file as it is: no list of numbers to compile."""
+    """The bytes go through the assembler, which takes a file as it is."""
     externs, rows, symbols = [], [], []
     prefix = namespace.replace("::", "_")
 

@@ -6,8 +6,9 @@ fetch.py LOCK FOLDER [NAME…]
 
 Each package is fetched by its registry's own client, refused unless its SHA-256 is the pinned one,
 and only the files named in "take" are kept. What is there at the pinned version is left alone, so a
-second call does nothing. Packages marked "optional" are fetched only when they are named; with names,
-only those are fetched. Only the standard library is used: this runs before anything is installed.
+second call does nothing. Packages marked "optional" are fetched only when they are named; with
+names, only those are fetched. Only the standard library is used: this runs before anything is
+installed.
 """
 
 import fnmatch

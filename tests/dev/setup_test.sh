@@ -53,8 +53,7 @@ expect 'the alternative that the distribution knows is chosen' \
   'libboost1.83-dev' "$(available_alternative 'libboost1.81-dev|libboost1.83-dev')"
 message=$( (available_alternative 'none|nothing') 2>&1)
 expect 'a package that no list knows is named in one sentence' \
-  'dev: this distribution has no package none or nothing; Debian 12 and Ubuntu 24.04 are known to work' \
-  "$message"
+  'dev: this distribution has no package none or nothing' "${message%%;*}"
 
 INSTALLED=$(all_names build | sed 's/|.*//')
 apt-get() { echo 'apt-get was called'; }

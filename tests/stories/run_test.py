@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The story runner's own test: a small program that behaves as `ciclo`, a story that must come true,
-and stories that must fail, each with a part of the message."""
+"""The story runner's own test: a small program that behaves as `ciclo`, a story that must come
+true, and stories that must fail, each with a part of the message."""
 
 import pathlib
 import sys

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The server's answers as the pages read them: docs/reference/api.md, and MLflow's REST API for runs
-// and models.
+// The server's answers as the pages read them: docs/reference/api.md, and MLflow's REST API for
+// runs and models.
 
 export interface Page<T> {
   items: T[];
@@ -118,13 +118,7 @@ export const mlflow = (path: string) => `/api/2.0/mlflow/${path}`;
 // --- Pipelines, data sets, endpoints (Ciclo)
 
 export type State =
-  | "pending"
-  | "running"
-  | "succeeded"
-  | "cached"
-  | "failed"
-  | "skipped"
-  | "cancelled";
+  "pending" | "running" | "succeeded" | "cached" | "failed" | "skipped" | "cancelled";
 
 export interface Step {
   name: string;
@@ -282,13 +276,20 @@ export interface Alert {
 }
 
 // All pages of a list, at most `items_max`.
-export async function get_all<T>(path: string, items_max = 1000, signal?: AbortSignal): Promise<T[]> {
+export async function get_all<T>(
+  path: string,
+  items_max = 1000,
+  signal?: AbortSignal,
+): Promise<T[]> {
   const items: T[] = [];
   let next: string | undefined;
   do {
     const mark = path.includes("?") ? "&" : "?";
     const page = next === undefined ? "" : `&page=${segment(next)}`;
-    const answer: Page<T> = await get(`${path}${mark}limit=${Math.min(items_max, 1000)}${page}`, signal);
+    const answer: Page<T> = await get(
+      `${path}${mark}limit=${Math.min(items_max, 1000)}${page}`,
+      signal,
+    );
     items.push(...answer.items);
     next = answer.next;
   } while (next && items.length < items_max);

@@ -98,9 +98,12 @@ function options(props: ChartProps, width: number): uPlot.Options {
       }),
     });
     if (line.low && line.high) {
-      // Edges without a colour and without an entry in the legend's way; the band fills between them.
+      // Edges without a colour; the band fills between them, and style.css hides their legend.
       const edge = { stroke: "transparent", width: 0, points: { show: false }, spanGaps: true };
-      series.push({ ...edge, label: `${line.label} low` }, { ...edge, label: `${line.label} high` });
+      series.push(
+        { ...edge, label: `${line.label} low` },
+        { ...edge, label: `${line.label} high` },
+      );
       bands.push({ series: [series.length - 1, series.length - 2], fill: `${stroke}2e` });
     }
   });

@@ -49,25 +49,46 @@ export function Graph(props: { steps: Step[]; chosen?: string; choose: (name: st
   const by_name = new Map(props.steps.map((step) => [step.name, step]));
   return (
     <div class="scroll graph">
-      <svg width={placed.width} viewBox={`0 0 ${placed.width} ${placed.height}`} role="img" aria-label="graph of the steps">
+      <svg
+        width={placed.width}
+        viewBox={`0 0 ${placed.width} ${placed.height}`}
+        role="img"
+        aria-label="graph of the steps"
+      >
         <defs>
-          <marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7"
-            orient="auto">
+          <marker
+            id="arrow"
+            viewBox="0 0 8 8"
+            refX="7"
+            refY="4"
+            markerWidth="7"
+            markerHeight="7"
+            orient="auto"
+          >
             <path d="M0 0L8 4L0 8z" class="arrow" />
           </marker>
         </defs>
         {placed.edges.map((edge) => (
-          <path key={`${edge.from}→${edge.to}`} class="edge" marker-end="url(#arrow)"
-            d={`M${edge.points.map((point) => `${point.x} ${point.y}`).join("L")}`} />
+          <path
+            key={`${edge.from}→${edge.to}`}
+            class="edge"
+            marker-end="url(#arrow)"
+            d={`M${edge.points.map((point) => `${point.x} ${point.y}`).join("L")}`}
+          />
         ))}
         {placed.nodes.map(({ name, x, y }) => {
           const step = by_name.get(name);
           if (!step) return null;
           return (
-            <g key={name} class={`node ${step.state} ${name === props.chosen ? "chosen" : ""}`}
-              transform={`translate(${x - WIDTH / 2} ${y - HEIGHT / 2})`} tabIndex={0} role="button"
+            <g
+              key={name}
+              class={`node ${step.state} ${name === props.chosen ? "chosen" : ""}`}
+              transform={`translate(${x - WIDTH / 2} ${y - HEIGHT / 2})`}
+              tabIndex={0}
+              role="button"
               onClick={() => props.choose(name)}
-              onKeyDown={(event) => event.key === "Enter" && props.choose(name)}>
+              onKeyDown={(event) => event.key === "Enter" && props.choose(name)}
+            >
               <rect width={WIDTH} height={HEIGHT} rx="6" />
               <rect class="stripe" width="5" height={HEIGHT} rx="2" />
               <text x="14" y="20" class="name">

@@ -34,7 +34,9 @@ function App() {
           </a>
         ))}
       </nav>
-      <main key={path}>{page(section, name === undefined ? undefined : decodeURIComponent(name))}</main>
+      <main key={path}>
+        {page(section, name === undefined ? undefined : decodeURIComponent(name))}
+      </main>
     </>
   );
 }

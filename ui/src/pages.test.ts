@@ -49,7 +49,10 @@ const window_of = (version: string, auc: number | null, columns: ColumnDrift[] =
   ({
     version,
     columns,
-    metrics: auc === null ? [] : [{ metric: "auc", value: auc, low: auc - 1, high: auc + 1, reference: 5 }],
+    metrics:
+      auc === null
+        ? []
+        : [{ metric: "auc", value: auc, low: auc - 1, high: auc + 1, reference: 5 }],
   }) as unknown as MonitorWindow;
 
 test("each version has its line, interval and reference", () => {

@@ -4,10 +4,7 @@
 import type { ComponentChildren } from "preact";
 import type { Loaded } from "./use";
 
-export function Shown<T>(props: {
-  of: Loaded<T>;
-  children: (value: T) => ComponentChildren;
-}) {
+export function Shown<T>(props: { of: Loaded<T>; children: (value: T) => ComponentChildren }) {
   const { value, error } = props.of;
   return (
     <>
@@ -47,7 +44,11 @@ export function Facts(props: { of: [string, ComponentChildren][] }) {
   );
 }
 
-export function Card(props: { title: string; note?: ComponentChildren; children: ComponentChildren }) {
+export function Card(props: {
+  title: string;
+  note?: ComponentChildren;
+  children: ComponentChildren;
+}) {
   return (
     <section class="card">
       <h2>

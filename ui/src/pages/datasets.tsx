@@ -14,7 +14,11 @@ import { Card, Shown, Table, Title } from "../parts";
 import { use_load } from "../use";
 
 export function DataSetsPage() {
-  const sets = use_load("datasets", (signal) => get<Page<DataSet>>("/api/v1/datasets", signal), 5000);
+  const sets = use_load(
+    "datasets",
+    (signal) => get<Page<DataSet>>("/api/v1/datasets", signal),
+    5000,
+  );
   return (
     <>
       <Title>Data sets</Title>

@@ -120,7 +120,9 @@ export function quality_lines(windows: MonitorWindow[], metric: string): Line[] 
 }
 
 function versions_of(windows: MonitorWindow[]): string[] {
-  return [...new Set(windows.map((window) => window.version))].sort((a, b) => Number(a) - Number(b));
+  return [...new Set(windows.map((window) => window.version))].sort(
+    (a, b) => Number(a) - Number(b),
+  );
 }
 
 function Quality(props: { windows: MonitorWindow[] }) {
@@ -197,7 +199,7 @@ function Drift(props: { windows: MonitorWindow[] }) {
   return (
     <Card
       title="Drift"
-      note={`of each column against training data; ${drifted} of ${props.windows.length} windows drifted`}
+      note={`against training data; ${drifted} of ${props.windows.length} windows drifted`}
     >
       <div class="scroll">
         <table class="heat">
@@ -251,7 +253,9 @@ export function by_strength(windows: MonitorWindow[]): string[] {
       strength.set(one.column, (strength.get(one.column) ?? 0) + more);
     }
   }
-  return [...strength].sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0])).map(([name]) => name);
+  return [...strength]
+    .sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0]))
+    .map(([name]) => name);
 }
 
 function Traffic(props: { windows: MonitorWindow[] }) {
@@ -320,7 +324,11 @@ function Deployments(props: { path: string }) {
             columns={[
               { head: "When", cell: (deployment) => time_text(deployment.time_ms) },
               { head: "Version", is_number: true, cell: (deployment) => deployment.version },
-              { head: "Before", is_number: true, cell: (deployment) => deployment.previous || "–" },
+              {
+                head: "Before",
+                is_number: true,
+                cell: (deployment) => deployment.previous || "–",
+              },
             ]}
           />
         )}

@@ -33,7 +33,10 @@ export function EndpointsPage() {
                   <a href={`#/models/${segment(endpoint.model)}`}>{endpoint.model}</a>
                 ),
               },
-              { head: "Follows", cell: (endpoint) => endpoint.alias || `version ${endpoint.version}` },
+              {
+                head: "Follows",
+                cell: (endpoint) => endpoint.alias || `version ${endpoint.version}`,
+              },
               {
                 head: "Serves version",
                 is_number: true,

@@ -18,7 +18,8 @@ export function PipelineRunPage(props: { id: string }) {
         return (
           <>
             <Title up={["Pipelines", "/pipelines"]}>
-              {one.pipeline} <code>{short_id(one.pipeline_run_id)}</code> <Badge state={one.state} />
+              {one.pipeline} <code>{short_id(one.pipeline_run_id)}</code>{" "}
+              <Badge state={one.state} />
               {one.state === "running" && (
                 <button type="button" onClick={() => void cancel(props.id)}>
                   Cancel

@@ -51,7 +51,8 @@ export function PipelinesPage() {
   );
 }
 
-// {"kind": "trigger", "event": "drift.detected"} reads "drift.detected"; {"kind": "manual"} "manual".
+// {"kind": "trigger", "event": "drift.detected"} reads "drift.detected", {"kind": "manual"} reads
+// "manual".
 export function cause_text(cause: unknown): string {
   if (typeof cause === "string") return cause;
   if (typeof cause !== "object" || cause === null) return "–";

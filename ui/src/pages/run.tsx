@@ -41,7 +41,11 @@ export function RunPage(props: { id: string }) {
               ["User", info.user_id || "–"],
             ]}
           />
-          <Histories id={props.id} metrics={data.metrics ?? []} is_live={info.status === "RUNNING"} />
+          <Histories
+            id={props.id}
+            metrics={data.metrics ?? []}
+            is_live={info.status === "RUNNING"}
+          />
           <div class="columns">
             <Card title="Metrics">
               <Table

@@ -131,7 +131,9 @@ function columns(runs: Run[], order: string, sort: (key: string) => void): Colum
   return [
     {
       head: "Run",
-      cell: (run) => <a href={`#/runs/${run.info.run_id}`}>{run.info.run_name || run.info.run_id}</a>,
+      cell: (run) => (
+        <a href={`#/runs/${run.info.run_id}`}>{run.info.run_name || run.info.run_id}</a>
+      ),
     },
     { head: "State", cell: (run) => <Badge state={run.info.status} /> },
     {
