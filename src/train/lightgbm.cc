@@ -28,7 +28,6 @@ constexpr int kGain = 1;  // C_API_FEATURE_IMPORTANCE_GAIN
 
 struct Api {
   const char* (*last_error)();
-  int (*register_log)(void (*callback)(const char* text));
   int (*dataset_from_matrix)(const void* data, int type, std::int32_t rows, std::int32_t columns,
                              int row_major, const char* parameters, Handle reference, Handle* out);
   int (*dataset_set_field)(Handle data, const char* name, const void* values, int count, int type);
@@ -69,7 +68,6 @@ Result<Api> open_api() {
         name, function);
   };
   TRY(find("LGBM_GetLastError", api.last_error));
-  TRY(find("LGBM_RegisterLogCallback", api.register_log));
   TRY(find("LGBM_DatasetCreateFromMat", api.dataset_from_matrix));
   TRY(find("LGBM_DatasetSetField", api.dataset_set_field));
   TRY(find("LGBM_DatasetSetFeatureNames", api.dataset_set_names));
@@ -90,8 +88,6 @@ Result<Api> open_api() {
   TRY(find("LGBM_BoosterPredictForMatSingleRowFastInit", api.fast_init));
   TRY(find("LGBM_BoosterPredictForMatSingleRowFast", api.fast_predict));
   TRY(find("LGBM_FastConfigFree", api.fast_free));
-  // What it would print on standard output comes back as an error too.
-  api.register_log([](const char*) {});
   return api;
 }
 
