@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,14 @@ struct Threshold {
   std::optional<double> max;
   // When given, the far end of the one-sided bootstrap interval must satisfy the threshold.
   std::optional<double> confidence;
+
+  template <class V>
+  void fields(V& v) {
+    v("metric", metric);
+    v("min", min);
+    v("max", max);
+    v("confidence", confidence);
+  }
 };
 
 struct SliceThreshold {
@@ -44,17 +53,37 @@ struct SliceThreshold {
   std::optional<double> max;
   // A named value with fewer rows fails; when every value is meant, smaller ones are not judged.
   std::int64_t rows_min = 1;
+
+  template <class V>
+  void fields(V& v) {
+    v("column", column);
+    v("value", value);
+    v("metric", metric);
+    v("min", min);
+    v("max", max);
+    v.or_default("rows_min", rows_min);
+  }
 };
 
 struct ChampionRule {
   std::string metric;
-  // The one-sided lower bound of (challenger − champion), in the direction of better, must be above
-  // −margin (not inferior), or above +margin (superior).
+  // The one-sided lower bound of (challenger − champion), in the direction of better, must be at
+  // least −margin (not inferior), or above +margin (superior).
   enum class Mode { kNonInferior, kSuperior };
   Mode mode = Mode::kNonInferior;
   double margin = 0;
   double confidence = 0.95;
+
+  template <class V>
+  void fields(V& v) {
+    v("metric", metric);
+    v.or_default("mode", mode);
+    v.or_default("margin", margin);
+    v.or_default("confidence", confidence);
+  }
 };
+
+std::span<const std::string_view> enum_names(ChampionRule::Mode mode);
 
 struct GateSpec {
   std::int64_t rows_min = 1;
@@ -63,6 +92,16 @@ struct GateSpec {
   std::vector<ChampionRule> champion;
   int resamples = 0;  // as Bootstrap::resamples
   std::uint64_t seed = 0;
+
+  template <class V>
+  void fields(V& v) {
+    v.or_default("rows_min", rows_min);
+    v.or_default("thresholds", thresholds);
+    v.or_default("slices", slices);
+    v.or_default("champion", champion);
+    v.or_default("resamples", resamples);
+    v.or_default("seed", seed);
+  }
 };
 
 // invalid_argument names the place and what would be right: an unknown metric of the task, a
