@@ -48,6 +48,7 @@ ADAPTERS = [
     (r"curl/.*", r"src/(http/client\w*|blob/s3\w*)\.cc"),
     (r"boost/.*", r"src/http/.*\.(cc|h)"),
     (r"openssl/.*", r"src/(http|auth)/.*\.(cc|h)"),
+    (r"CLI/.*", r"src/cli/cli\.cc"),
     (r"yaml-cpp/.*", r"src/base/yaml\.cc"),
     (r"yyjson\.h", r"src/base/json\.cc"),
     (r"blake3\.h", r"src/base/hash\.cc"),

@@ -3,28 +3,17 @@
 // Opens every page in a real Chromium, with prepared answers in place of a server, and looks whether what
 // matters is there, without an error on the console.
 //
-//   node pages_test.mjs DIST [SCREENSHOTS]
+//   node pages_test.mjs UI [SCREENSHOTS]
 //
-// Ends with 77 when there is no browser.
+// UI is the folder ui/. Ends with 77 when there is no browser.
 import { createServer } from "node:http";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { extname, join, resolve } from "node:path";
+import { extname, join } from "node:path";
+import { open_browser, watch } from "./browser.mjs";
 import { answer, pipeline_run } from "./fixtures.mjs";
 
-const [dist, screenshots] = process.argv.slice(2);
-const { chromium } = createRequire(resolve(dist, "..", "package.json"))(
-  "playwright-core",
-);
-
-const browser_path = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].find(
-  existsSync,
-);
-if (!browser_path) {
-  console.log("there is no Chromium: the pages are not tested");
-  process.exit(77);
-}
-
+const [ui, screenshots] = process.argv.slice(2);
+const dist = join(ui, "dist");
 const TYPES = {
   ".html": "text/html",
   ".js": "text/javascript",
@@ -145,12 +134,7 @@ async function look(browser, address, color_scheme) {
     viewport: { width: 1360, height: 900 },
     colorScheme: color_scheme,
   });
-  page.on(
-    "console",
-    (message) =>
-      message.type() === "error" && problems.push(`console: ${message.text()}`),
-  );
-  page.on("pageerror", (error) => problems.push(`error: ${error.message}`));
+  watch(page, problems);
   for (const [name, path, texts, selector, count] of PAGES) {
     await page.goto(`${address}/#${path}`);
     try {
@@ -212,18 +196,7 @@ async function look_at_failures(browser, address) {
 const server = createServer(serve);
 await new Promise((done) => server.listen(0, "127.0.0.1", done));
 const address = `http://127.0.0.1:${server.address().port}`;
-const browser = await chromium.launch({
-  executablePath: browser_path,
-  args: [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-sync",
-    "--disable-background-networking",
-    "--disable-component-update",
-  ],
-});
+const browser = await open_browser(ui);
 try {
   await look(browser, address, "light");
   if (screenshots) await look(browser, address, "dark");

@@ -6,8 +6,8 @@ export interface Loaded<T> {
   error?: string;
 }
 
-// Loads, and again every `poll_ms` while the page is looked at (0: once). Keeps the last value while
-// it loads again; a change of `key` starts anew.
+// Loads, and again every `poll_ms` while the page is looked at (0: once). Keeps the last value
+// while it loads again; a change of `key` starts anew.
 export function use_load<T>(
   key: string,
   load: (signal: AbortSignal) => Promise<T>,
