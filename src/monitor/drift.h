@@ -173,6 +173,7 @@ class ColumnSample {
 
   // Without q-values and verdict: see judge_drift.
   ColumnDrift measure() const;
+  const ColumnReference& reference() const { return reference_; }
 
  private:
   void measure_numeric(ColumnDrift& out) const;

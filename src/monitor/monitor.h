@@ -14,6 +14,7 @@
 #include "base/context.h"
 #include "base/json.h"
 #include "base/result.h"
+#include "evaluate/metrics.h"
 #include "events/log.h"
 #include "monitor/drift.h"
 #include "serve/endpoints.h"
@@ -30,16 +31,16 @@
 
 namespace ciclo::monitor {
 
-enum class Task { kBinary, kMulticlass, kRegression };
+using evaluate::Task;
 
-// What a model version promises: from its package.
+// What a model version was trained on, and what it promised.
 struct Reference {
   Task task = Task::kBinary;
   // Of the raw feature columns and of the predictions ("prediction:NAME" for an output column
   // NAME).
   std::vector<ColumnReference> columns;
-  std::string positive;              // binary: the label that the probability is of, as text
-  std::vector<std::string> classes;  // multiclass: in the order of the output columns
+  // In their order: class k is classes[k]; of a binary task classes[1] is the positive one.
+  std::vector<std::string> classes;
   std::map<std::string, double>
       metrics;  // measured on validation data, by the names that evaluate uses
 };
@@ -52,13 +53,15 @@ class ReferenceSource {
 };
 
 struct MetricLimit {
-  std::string metric;      // "auc", "log_loss", "rmse", …
-  double drop_max = 0.05;  // how much worse than the reference is tolerated, in the metric's unit
+  std::string metric;  // "auc", "log_loss", "rmse", …
+  double drop = 0.05;  // how much worse than the reference is tolerated, in the metric's unit
+  std::optional<double> reference;  // to compare with; absent: what the package promised
 
   template <class V>
   void fields(V& v) {
     v("metric", metric);
-    v.or_default("drop_max", drop_max);
+    v.or_default("drop", drop);
+    v("reference", reference);
   }
 };
 
@@ -66,17 +69,20 @@ struct MetricLimit {
 struct Config {
   std::string window = "1d";    // a multiple of 1h; starts are multiples of it since 1970-01-01 UTC
   std::string lateness = "1h";  // a window closes when the newest event is this much past its end
-  std::string label_horizon =
-      "30d";  // labels that come later than this after a window's end are ignored
-  std::vector<std::string> columns;  // to compare; empty: all that the reference knows
+  // How long after a window's end labels are waited for. Metrics are measured once labels are
+  // `lateness` past its end, and again at growing intervals until then.
+  std::string label_horizon = "30d";
+  // To compare; empty: all that the reference knows but times, which always move.
+  std::vector<std::string> columns;
   DriftLimits drift;
   // A window is drifted when at least this share of the compared columns is; at least one in any
   // case.
   double drifted_share_min = 0;
   std::int64_t rows_min = 200;       // a window with fewer rows (or fewer labels) gets no verdict
   double label_coverage_min = 0.5;   // share of labelled rows from which live metrics are measured
-  std::vector<std::string> metrics;  // empty: those usual for the task
-  std::vector<MetricLimit> limits;   // passed and significant: quality.degraded
+  std::vector<std::string> metrics;  // empty: all of the task
+  std::vector<MetricLimit>
+      quality;  // passed and significant: quality.degraded; one may stand alone
 
   template <class V>
   void fields(V& v) {
@@ -89,7 +95,7 @@ struct Config {
     v.or_default("rows_min", rows_min);
     v.or_default("label_coverage_min", label_coverage_min);
     v.or_default("metrics", metrics);
-    v.or_default("limits", limits);
+    v.or_default("quality", quality);
   }
 };
 // Unknown fields and unusable values are refused, naming the path. Null gives the defaults.
@@ -114,7 +120,7 @@ struct LiveMetric {
   }
 };
 
-// One window of one version. `state`: "closed" once drift was measured.
+// One window of one version.
 struct Window {
   std::string id;
   std::string endpoint;
@@ -187,8 +193,8 @@ struct Progress {
 enum class Close { kByWatermark, kAll };
 
 struct Options {
-  std::int64_t poll_ms = 1'000;  // between two looks at the endpoints
-  int bootstrap_resamples = 200;
+  std::int64_t poll_ms = 1'000;   // between two looks at the endpoints
+  int bootstrap_resamples = 200;  // of a live metric's interval
   std::uint64_t seed = 1;
 };
 
@@ -231,16 +237,6 @@ class Monitor {
   };
   Result<Performance> performance(const Context& ctx, std::string_view endpoint,
                                   std::int64_t from_ms, std::int64_t to_ms);
-
-  // Captured rows of the range that have a label, as a table: the input columns of the model, then
-  // `label_column`, then "inference_id", "event_time" (timestamp) and "version". For retraining. A
-  // row captured twice counts once; of several labels of one inference the newest counts.
-  struct Labelled {
-    data::Batch rows;
-    std::int64_t captured = 0;  // rows in the range, labelled or not
-  };
-  Result<Labelled> labelled(const Context& ctx, std::string_view endpoint, std::int64_t from_ms,
-                            std::int64_t to_ms, std::string_view label_column);
 
  private:
   struct State;

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "monitor/package_reference.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "base/text.h"
+#include "monitor/rows.h"
+
+namespace ciclo::monitor {
+namespace {
+
+// Whole numbers of few values are codes or counts: compared by value, a new one shows as such.
+constexpr std::int64_t kCategoriesOfNumbersMax = 20;
+
+bool is_categorical(const data::ColumnStatistics& column) {
+  if (column.type == data::ColumnType::kText || column.type == data::ColumnType::kBoolean)
+    return true;
+  return column.top_is_complete() && column.distinct <= kCategoriesOfNumbersMax;
+}
+
+void add_columns(const data::Statistics* statistics, std::string_view prefix,
+                 std::vector<ColumnReference>& out) {
+  if (statistics == nullptr) return;
+  for (const auto& column : statistics->columns) {
+    auto reference = column_reference(column);
+    if (!reference) continue;
+    reference->name = std::string(prefix) + reference->name;
+    out.push_back(std::move(*reference));
+  }
+}
+
+}  // namespace
+
+std::optional<ColumnReference> column_reference(const data::ColumnStatistics& statistics) {
+  if (statistics.type == data::ColumnType::kTimestamp) return std::nullopt;
+  ColumnReference out;
+  out.name = statistics.name;
+  out.rows = static_cast<double>(statistics.rows);
+  out.nulls = static_cast<double>(statistics.nulls);
+  out.is_categorical = is_categorical(statistics);
+  if (!out.is_categorical) {
+    const std::size_t known = std::min(statistics.quantiles.size(), data::kQuantileLevels.size());
+    for (std::size_t i = 0; i < known; ++i) {
+      out.quantiles.push_back({data::kQuantileLevels[i], statistics.quantiles[i]});
+    }
+    return out;
+  }
+  if (statistics.top.empty() && statistics.present() > 0) return std::nullopt;
+  double listed = 0;
+  for (const auto& value : statistics.top) {
+    out.categories.emplace_back(value.value, static_cast<double>(value.count));
+    listed += static_cast<double>(value.count);
+  }
+  if (!statistics.top_is_complete()) {
+    // At least one, so that an unlisted value is not taken for a new one.
+    out.other = std::max(1.0, static_cast<double>(statistics.present()) - listed);
+  }
+  return out;
+}
+
+PackageReferences::PackageReferences(serve::PackageSource& packages, registry::Registry& registry,
+                                     tracking::Tracking& tracking)
+    : packages_(packages), registry_(registry), tracking_(tracking) {}
+
+Result<Reference> PackageReferences::reference(const Context& ctx, std::string_view model,
+                                               std::string_view version) {
+  TRY(const auto package, packages_.package(ctx, model, version));
+  Reference out;
+  out.task = package.metadata().task;
+  out.classes = package.metadata().classes;
+  add_columns(package.statistics(), "", out.columns);
+  add_columns(package.prediction_statistics(), kPredictionPrefix, out.columns);
+  TRY(out.metrics, promised(ctx, model, version));
+  return out;
+}
+
+Result<std::map<std::string, double>> PackageReferences::promised(const Context& ctx,
+                                                                  std::string_view model,
+                                                                  std::string_view version) {
+  std::map<std::string, double> metrics;
+  TRY(const auto registered,
+      registry_.version(ctx, std::string(model), parse_int(version).value_or(0)));
+  if (registered.run_id.empty()) return metrics;
+  const auto run = tracking_.run(ctx, tracking::RunId(registered.run_id));
+  if (!run.ok()) return metrics;  // the run may have been deleted; the version serves on
+  for (const std::string_view prefix : {"validation_", "test_"}) {
+    for (const auto& metric : run->metrics) {
+      if (metric.key.starts_with(prefix)) metrics[metric.key.substr(prefix.size())] = metric.value;
+    }
+  }
+  return metrics;
+}
+
+}  // namespace ciclo::monitor
