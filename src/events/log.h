@@ -48,7 +48,8 @@ class Log {
   Result<std::vector<Event>> read_after(std::int64_t after, int limit,
                                         std::span<const std::string_view> kinds = {});
 
-  // The id of the newest event; 0 when there is none. Where a consumer starts that wants no old events.
+  // The id of the newest event; 0 when there is none. Where a consumer starts that wants no old
+  // events.
   Result<std::int64_t> last_id();
 
   // The id up to which the named consumer has finished; 0 at first.

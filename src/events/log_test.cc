@@ -80,6 +80,16 @@ TEST_P(EventLog, reads_after_an_id_in_order_and_by_kind) {
   EXPECT_EQ(subjects((*all)[1].id, 10), (Texts{"3", "4"}));
 }
 
+TEST_P(EventLog, reading_follows_an_index) {
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(append(i % 2 == 0 ? "a.b" : "c.d", "x").ok());
+  const auto before = database_->stats().full_scan_rows;
+  constexpr std::array<std::string_view, 1> kKind = {"a.b"};
+  EXPECT_EQ(subjects(10, 100).size(), 10U);
+  EXPECT_EQ(subjects(10, 100, kKind).size(), 5U);
+  EXPECT_EQ(*log_.cursor("trigger"), 0);
+  EXPECT_EQ(database_->stats().full_scan_rows, before);
+}
+
 TEST_P(EventLog, cursors_move_with_the_consumers_transaction) {
   EXPECT_EQ(*log_.cursor("trigger"), 0);
   const auto undone = database_->transaction([&](sql::Txn& txn) -> Result<void> {

@@ -261,6 +261,22 @@ TEST_P(LineageTest, lists_newest_first_by_type_and_page) {
   EXPECT_EQ(list("model", {}, 10), (std::vector{c, a}));
 }
 
+TEST_P(LineageTest, every_question_follows_an_index) {
+  const auto first = add("model", "a");
+  const auto second = add("model", "b");
+  const auto execution = run("step", {first}, {second});
+  ASSERT_TRUE(execution.ok());
+  const auto before = database_->stats().full_scan_rows;
+  EXPECT_TRUE(lineage_->upstream(context_, second, 4).ok());
+  EXPECT_TRUE(lineage_->downstream(context_, first, 4).ok());
+  EXPECT_TRUE(lineage_->producer(context_, second).ok());
+  EXPECT_TRUE(lineage_->tree(context_, first).ok());
+  EXPECT_TRUE(lineage_->execution(context_, *execution).ok());
+  EXPECT_TRUE(lineage_->list_artifacts(context_, "", {}, 10).ok());
+  EXPECT_TRUE(lineage_->list_artifacts(context_, "model", second, 10).ok());
+  EXPECT_EQ(database_->stats().full_scan_rows, before);
+}
+
 TEST_P(LineageTest, workspaces_do_not_see_one_another) {
   const auto mine = add("file", "mine");
   Context other;

@@ -115,10 +115,11 @@ struct Migration {
 
 // What a database has done since it was opened, and what waits now. For metrics.
 struct Stats {
-  std::uint64_t transactions = 0;  // ended, well or not
-  std::uint64_t commits = 0;       // of the engine; fewer than transactions when they share one
-  std::uint64_t retries = 0;       // after a conflict or a lost connection
-  std::size_t waiting = 0;         // transactions in the queue
+  std::uint64_t transactions = 0;    // ended, well or not
+  std::uint64_t commits = 0;         // of the engine; fewer than transactions when they share one
+  std::uint64_t retries = 0;         // after a conflict or a lost connection
+  std::uint64_t full_scan_rows = 0;  // read because no index led to them; counted by SQLite only
+  std::size_t waiting = 0;           // transactions in the queue
   std::size_t connections = 0;
 };
 

@@ -103,12 +103,20 @@ class SqliteRow final : public Row {
   int columns_;
 };
 
+using Counter = std::atomic<std::uint64_t>;
+
 // Marks the statement as running, and makes it ready for its next run at the end.
 class Running {
  public:
-  explicit Running(Statement& statement) : statement_(statement) { statement_.busy = true; }
+  Running(Statement& statement, Counter& full_scan_rows)
+      : statement_(statement), full_scan_rows_(full_scan_rows) {
+    statement_.busy = true;
+  }
   ~Running() {
     reset();
+    const int scanned =
+        sqlite3_stmt_status(statement_.handle.get(), SQLITE_STMTSTATUS_FULLSCAN_STEP, 1);
+    if (scanned > 0) full_scan_rows_ += static_cast<std::uint64_t>(scanned);
     sqlite3_clear_bindings(statement_.handle.get());
     statement_.busy = false;
   }
@@ -120,13 +128,16 @@ class Running {
 
  private:
   Statement& statement_;
+  Counter& full_scan_rows_;
 };
 
 // One connection and its transaction. Used by one thread at a time.
 class Connection final : public Txn {
  public:
   enum class Use { kWrite, kRead };
-  static Result<std::unique_ptr<Connection>> open(const SqliteOptions& options, Use use);
+  // The counter must outlive the connection.
+  static Result<std::unique_ptr<Connection>> open(const SqliteOptions& options, Use use,
+                                                  Counter& full_scan_rows);
 
   Engine engine() const override { return Engine::kSqlite; }
   Result<void> query(std::string_view text, const Params& params, const OnRow& on_row) override;
@@ -142,8 +153,8 @@ class Connection final : public Txn {
   std::optional<Error> take_failure() { return std::exchange(failure_, std::nullopt); }
 
  private:
-  Connection(sqlite3* handle, std::size_t statements_max)
-      : handle_(handle), statements_(statements_max) {}
+  Connection(sqlite3* handle, std::size_t statements_max, Counter& full_scan_rows)
+      : handle_(handle), full_scan_rows_(full_scan_rows), statements_(statements_max) {}
 
   // Runs `f(Statement&)` unless the transaction is doomed already; a failure of `f` dooms it.
   template <class F>
@@ -155,15 +166,18 @@ class Connection final : public Txn {
   Error error(std::string_view text) const;
 
   std::unique_ptr<sqlite3, CloseConnection> handle_;
+  Counter& full_scan_rows_;
   StatementCache<Statement> statements_;  // closes before the connection
   std::optional<Error> failure_;
 };
 
-Result<std::unique_ptr<Connection>> Connection::open(const SqliteOptions& options, Use use) {
+Result<std::unique_ptr<Connection>> Connection::open(const SqliteOptions& options, Use use,
+                                                     Counter& full_scan_rows) {
   sqlite3* handle = nullptr;
   const int flags = SQLITE_OPEN_READWRITE | (use == Use::kWrite ? SQLITE_OPEN_CREATE : 0);
   const int opened = sqlite3_open_v2(options.path.c_str(), &handle, flags, nullptr);
-  std::unique_ptr<Connection> connection(new Connection(handle, options.statements_max));
+  std::unique_ptr<Connection> connection(
+      new Connection(handle, options.statements_max, full_scan_rows));
   const std::string context = "database " + options.path;
   if (opened != SQLITE_OK) return connection->error("").with_context(context);
   sqlite3_extended_result_codes(handle, 1);
@@ -184,7 +198,7 @@ Result<std::unique_ptr<Connection>> Connection::open(const SqliteOptions& option
 Result<void> Connection::query(std::string_view text, const Params& params, const OnRow& on_row) {
   Result<void> from_callback;
   TRY(with_statement(text, [&](Statement& statement) -> Result<void> {
-    const Running running(statement);
+    const Running running(statement, full_scan_rows_);
     TRY(bind(statement, params));
     const SqliteRow row(statement.handle.get());
     while (true) {
@@ -200,7 +214,7 @@ Result<void> Connection::query(std::string_view text, const Params& params, cons
 
 Result<std::int64_t> Connection::execute(std::string_view text, const Params& params) {
   return with_statement(text, [&](Statement& statement) -> Result<std::int64_t> {
-    const Running running(statement);
+    const Running running(statement, full_scan_rows_);
     TRY(bind(statement, params));
     return step_to_end(statement);
   });
@@ -208,7 +222,7 @@ Result<std::int64_t> Connection::execute(std::string_view text, const Params& pa
 
 Result<std::int64_t> Connection::execute_many(std::string_view text, std::span<const Params> rows) {
   return with_statement(text, [&](Statement& statement) -> Result<std::int64_t> {
-    const Running running(statement);
+    const Running running(statement, full_scan_rows_);
     std::int64_t changed = 0;
     for (const auto& row : rows) {
       TRY(bind(statement, row));
@@ -330,8 +344,11 @@ struct Pending {
 
 class SqliteDatabase final : public Database {
  public:
-  SqliteDatabase(SqliteOptions options, std::unique_ptr<Connection> writer);
+  explicit SqliteDatabase(SqliteOptions options);
   ~SqliteDatabase() override;
+
+  // Opens the writer's connection and starts its thread. Called once, first.
+  Result<void> start();
 
   Engine engine() const override { return Engine::kSqlite; }
   Stats stats() const override;
@@ -351,10 +368,11 @@ class SqliteDatabase final : public Database {
 
   const SqliteOptions options_;
   SystemClock clock_;
+  Counter full_scan_rows_{0};
   std::unique_ptr<Connection> writer_;  // used by the writer thread only
   Pool<Connection> readers_;
-  std::atomic<std::uint64_t> transactions_{0};
-  std::atomic<std::uint64_t> commits_{0};
+  Counter transactions_{0};
+  Counter commits_{0};
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Pending*> waiting_;  // guarded by mutex_
@@ -362,12 +380,16 @@ class SqliteDatabase final : public Database {
   std::thread thread_;            // last: it uses all of the above
 };
 
-SqliteDatabase::SqliteDatabase(SqliteOptions options, std::unique_ptr<Connection> writer)
-    : options_(std::move(options)),
-      writer_(std::move(writer)),
-      readers_(options_.readers_max,
-               [this] { return Connection::open(options_, Connection::Use::kRead); }),
-      thread_([this] { write(); }) {}
+SqliteDatabase::SqliteDatabase(SqliteOptions options)
+    : options_(std::move(options)), readers_(options_.readers_max, [this] {
+        return Connection::open(options_, Connection::Use::kRead, full_scan_rows_);
+      }) {}
+
+Result<void> SqliteDatabase::start() {
+  TRY(writer_, Connection::open(options_, Connection::Use::kWrite, full_scan_rows_));
+  thread_ = std::thread([this] { write(); });
+  return {};
+}
 
 SqliteDatabase::~SqliteDatabase() {
   {
@@ -375,7 +397,7 @@ SqliteDatabase::~SqliteDatabase() {
     stopping_ = true;
   }
   wake_.notify_one();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 Result<void> SqliteDatabase::transaction(const std::function<Result<void>(Txn&)>& body) {
@@ -510,6 +532,7 @@ Stats SqliteDatabase::stats() const {
   Stats stats;
   stats.transactions = transactions_;
   stats.commits = commits_;
+  stats.full_scan_rows = full_scan_rows_;
   stats.connections = readers_.size() + 1;
   const std::lock_guard lock(mutex_);
   stats.waiting = waiting_.size();
@@ -526,8 +549,9 @@ Result<std::unique_ptr<Database>> open_sqlite(SqliteOptions options) {
   std::error_code failure;
   if (!folder.empty()) std::filesystem::create_directories(folder, failure);
   if (failure) return file_error("make directory", folder, failure.value());
-  TRY(auto writer, Connection::open(options, Connection::Use::kWrite));
-  return std::unique_ptr<Database>(new SqliteDatabase(std::move(options), std::move(writer)));
+  auto database = std::make_unique<SqliteDatabase>(std::move(options));
+  TRY(database->start());
+  return std::unique_ptr<Database>(std::move(database));
 }
 
 }  // namespace ciclo::sql

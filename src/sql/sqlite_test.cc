@@ -180,6 +180,23 @@ TEST_F(Sqlite, a_full_queue_refuses) {
   EXPECT_EQ(refused.error().code, Code::kResourceExhausted);
 }
 
+TEST_F(Sqlite, rows_that_no_index_led_to_are_counted) {
+  ASSERT_TRUE(execute("CREATE TABLE items (n BIGINT PRIMARY KEY, other BIGINT)").ok());
+  for (int n = 0; n < 10; ++n) ASSERT_TRUE(database_->transaction(insert(n)).ok());
+  const auto scanned_by = [&](std::string_view statement) {
+    const auto before = database_->stats().full_scan_rows;
+    EXPECT_TRUE(database_
+                    ->read([&](Reader& reader) {
+                      return reader.query(statement, {},
+                                          [](const Row&) -> Result<void> { return {}; });
+                    })
+                    .ok());
+    return database_->stats().full_scan_rows - before;
+  };
+  EXPECT_EQ(scanned_by("SELECT other FROM items WHERE n = 5"), 0U);
+  EXPECT_GE(scanned_by("SELECT n FROM items WHERE other = 5"), 9U);
+}
+
 TEST_F(Sqlite, what_was_written_is_there_after_reopening) {
   ASSERT_TRUE(execute("CREATE TABLE items (n BIGINT PRIMARY KEY)").ok());
   ASSERT_TRUE(database_->transaction(insert(7)).ok());
