@@ -124,7 +124,7 @@ struct Engine::Work {
   void start_recorded(Live& live);
   StepOrder order(const RunState& run, std::size_t step, std::vector<ResolvedInput> inputs) const;
   Result<void> check_still_ours(sql::Txn& txn);
-  std::optional<std::int64_t> next_turn_ms(std::int64_t now_ms) const;
+  std::optional<std::int64_t> next_turn_ms() const;
 
   // All below belongs to the thread that calls open and turn.
   sql::Database& database;
@@ -141,6 +141,7 @@ struct Engine::Work {
   std::vector<Answer> taken_answers;
   std::deque<Unsettled> taken_results;
   bool look_for_runs = false;
+  std::int64_t looked_ms = 0;  // what became possible later needs another look
   bool commit_in_doubt = false;
   std::optional<std::int64_t> dirty_since_ms;
   bool superseded = false;
@@ -209,7 +210,7 @@ Result<std::optional<std::int64_t>> Engine::Work::turn() {
     started.clear();
   }
   if (!done.ok()) return done.error();
-  return next_turn_ms(clock.now_ms());
+  return next_turn_ms();
 }
 
 void Engine::Work::take_inbox() {
@@ -234,6 +235,7 @@ Result<void> Engine::Work::work_through() {
     taken_results.pop_front();
   }
   for (Answer& answer : std::exchange(taken_answers, {})) take_answer(std::move(answer));
+  looked_ms = clock.now_ms();
   for (auto& [id, live] : lives) apply(live, event::Look{}, slots);
   return commit();
 }
@@ -448,13 +450,13 @@ StepOrder Engine::Work::order(const RunState& run, std::size_t step,
           .attempt = run.steps[step].attempts};
 }
 
-std::optional<std::int64_t> Engine::Work::next_turn_ms(std::int64_t now_ms) const {
+std::optional<std::int64_t> Engine::Work::next_turn_ms() const {
   std::optional<std::int64_t> next;
   const auto consider = [&](std::optional<std::int64_t> candidate) {
     if (candidate && (!next || *candidate < *next)) next = candidate;
   };
   if (dirty_since_ms) consider(*dirty_since_ms + kGatherMs);
-  for (const auto& [id, live] : lives) consider(next_look_ms(live.run, now_ms));
+  for (const auto& [id, live] : lives) consider(next_look_ms(live.run, looked_ms));
   return next;
 }
 

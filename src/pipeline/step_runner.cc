@@ -197,6 +197,7 @@ class StepRunner::Execution {
     TRY(const StepCommand command, shared_.ports.catalog.command(context_, *run_));
     TRY(compute::JobSpec job, process_job(*run_, command, directory_));
     job.log_bytes_max = shared_.options.log_bytes_max;
+    job.grace_ms = shared_.options.grace_ms;
     observing_ = shared_.ports.observer != nullptr;
     if (observing_) shared_.ports.observer->started(*run_);
     Listener listener(*run_, shared_.ports.observer, [this](const Progress& progress) {

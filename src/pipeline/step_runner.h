@@ -27,6 +27,7 @@ struct StepRunnerOptions {
   std::filesystem::path work;  // made when it is missing
   int parallel_max = 4;        // at least the engine's
   std::size_t log_bytes_max = 16 << 20;
+  std::int64_t grace_ms = 3'000;  // between the polite end of a process and the sure one
 };
 
 // What a step runner uses; all must outlive it.

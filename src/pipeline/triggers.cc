@@ -253,7 +253,9 @@ Result<int> Triggers::pass(const Stored& trigger, const events::Event* event, co
              {{"trigger", trigger.view.spec.name}, {"error", error.message}});
   TRY(database_.transaction([&](sql::Txn& txn) -> Result<void> {
     if (event != nullptr) TRY(events_.advance(txn, trigger.consumer(), event->id));
-    return count_passed(txn, trigger, error.message);
+    TRY(count_passed(txn, trigger, error.message));
+    // Time starts it again only after its whole pause.
+    return event != nullptr ? Result<void>() : put_off(txn, trigger, clock_.now_ms());
   }));
   return 0;
 }
@@ -281,6 +283,13 @@ Result<void> Triggers::count_passed(sql::Txn& txn, const Stored& trigger, std::s
       R"(UPDATE triggers SET passed = passed + 1, last_error = $1
                      WHERE workspace = $2 AND name = $3)",
       {error, std::string_view(trigger.workspace), std::string_view(trigger.view.spec.name)}));
+  return {};
+}
+
+Result<void> Triggers::put_off(sql::Txn& txn, const Stored& trigger, std::int64_t now_ms) {
+  TRY(txn.execute(
+      "UPDATE triggers SET last_run_ms = $1 WHERE workspace = $2 AND name = $3",
+      {now_ms, std::string_view(trigger.workspace), std::string_view(trigger.view.spec.name)}));
   return {};
 }
 

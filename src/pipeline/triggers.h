@@ -107,6 +107,7 @@ class Triggers {
   Result<void> count_passed(sql::Txn& txn, const Stored& trigger, std::string_view error);
   Result<void> count_run(sql::Txn& txn, const Stored& trigger, const PipelineRunId& run,
                          std::int64_t now_ms);
+  Result<void> put_off(sql::Txn& txn, const Stored& trigger, std::int64_t now_ms);
   void loop(const std::stop_token& stop);
 
   sql::Database& database_;

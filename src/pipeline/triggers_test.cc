@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/triggers.h"
+
+#include <gtest/gtest.h>
+
+#include "pipeline/test_system.h"
+
+namespace ciclo::pipeline {
+namespace {
+
+class Source final : public PipelineSource {
+ public:
+  Result<PipelineSpec> build(const Context&, const TriggerSpec& trigger,
+                             const events::Event* event) override {
+    if (error) return *error;
+    PipelineSpec spec{.name = trigger.pipeline, .steps = {shell_step("a", "true")}};
+    if (event != nullptr) spec.steps[0].parameters["window"] = event->body.string_or("window", "");
+    return spec;
+  }
+  std::optional<Error> error;
+};
+
+// No engine runs here: a submitted run stays active until the test ends it.
+class TriggerTest : public testing::Test {
+ protected:
+  void happen(std::string_view kind, std::string_view subject, const json::Value& body) {
+    ASSERT_TRUE(database_
+                    ->transaction([&](sql::Txn& txn) {
+                      return events_.append(txn, "default", kind, subject, body);
+                    })
+                    .ok());
+  }
+  void drift(const std::string& window) {
+    happen("drift.detected", "late",
+           json::Value::object({{"window", window}, {"effect", "large"}}));
+  }
+  int check() { return triggers_.check().value(); }
+  TriggerView view() { return triggers_.list(context_)->at(0); }
+  void end_runs() {
+    ASSERT_TRUE(database_
+                    ->transaction([&](sql::Txn& txn) -> Result<void> {
+                      TRY(txn.execute("UPDATE pipeline_runs SET state = 'succeeded'"));
+                      return {};
+                    })
+                    .ok());
+  }
+  std::size_t runs() { return pipelines_.list(context_, {}, 100)->runs.size(); }
+
+  TriggerSpec on_drift() {
+    TriggerSpec trigger;
+    trigger.name = "retrain";
+    trigger.pipeline = "flights";
+    trigger.on = "drift.detected";
+    return trigger;
+  }
+
+  TemporaryDirectory directory_;
+  Context context_;
+  SimClock clock_;
+  SeededRandom random_{1};
+  IdSource ids_{clock_, random_};
+  std::unique_ptr<sql::Database> database_ = open_test_database(directory_.path());
+  std::unique_ptr<blob::Store> blobs_ = open_test_blobs(directory_.path());
+  events::Log events_{*database_, clock_};
+  lineage::Lineage lineage_{*database_, *blobs_, clock_, ids_};
+  ShellCatalog catalog_;
+  Engine engine_{*database_, events_, clock_, random_, ids_, {}};
+  Pipelines pipelines_{*database_, events_, *blobs_, lineage_, catalog_, engine_, clock_, ids_, ""};
+  Source source_;
+  Triggers triggers_{*database_, events_, pipelines_, engine_, source_, clock_};
+};
+
+TEST_F(TriggerTest, starts_one_run_per_event_and_none_for_old_events) {
+  drift("old");
+  ASSERT_TRUE(triggers_.put(context_, on_drift()).ok());
+  EXPECT_EQ(check(), 0);
+  drift("2013-07");
+  EXPECT_EQ(check(), 1);
+  EXPECT_EQ(check(), 0);
+  const auto run = pipelines_.get(context_, PipelineRunId(view().last_pipeline_run_id));
+  ASSERT_TRUE(run.ok());
+  EXPECT_EQ(run->cause.string_or("trigger", ""), "retrain");
+  EXPECT_EQ(run->cause.find("event")->find("body")->string_or("window", ""), "2013-07");
+  const auto spec = pipelines_.spec(context_, PipelineRunId(view().last_pipeline_run_id));
+  EXPECT_EQ(spec->steps[0].parameters.string_or("window", ""), "2013-07");
+}
+
+TEST_F(TriggerTest, at_most_one_run_is_active) {
+  ASSERT_TRUE(triggers_.put(context_, on_drift()).ok());
+  drift("1");
+  drift("2");
+  EXPECT_EQ(check(), 1);
+  EXPECT_EQ(view().passed, 1);
+  end_runs();
+  drift("3");
+  EXPECT_EQ(check(), 1);
+  EXPECT_EQ(view().runs, 2);
+}
+
+TEST_F(TriggerTest, passes_over_events_during_the_cool_down) {
+  TriggerSpec trigger = on_drift();
+  trigger.cool_down_ms = 1'000;
+  ASSERT_TRUE(triggers_.put(context_, trigger).ok());
+  drift("1");
+  EXPECT_EQ(check(), 1);
+  end_runs();
+  clock_.advance_ms(999);
+  drift("2");
+  EXPECT_EQ(check(), 0);
+  clock_.advance_ms(1);
+  EXPECT_EQ(check(), 0);
+  drift("3");
+  EXPECT_EQ(check(), 1);
+}
+
+TEST_F(TriggerTest, looks_at_subject_and_body) {
+  TriggerSpec trigger = on_drift();
+  trigger.subject = "late";
+  trigger.where["column.name"] = "dep_hour";
+  ASSERT_TRUE(triggers_.put(context_, trigger).ok());
+  const auto body = json::Value::object({{"column", json::Value::object({{"name", "dep_hour"}})}});
+  happen("drift.detected", "early", body);
+  happen("drift.detected", "late", json::Value::object({{"column", "dep_hour"}}));
+  happen("quality.degraded", "late", body);
+  EXPECT_EQ(check(), 0);
+  EXPECT_EQ(view().passed, 0);
+  happen("drift.detected", "late", body);
+  EXPECT_EQ(check(), 1);
+}
+
+TEST_F(TriggerTest, starts_by_time) {
+  TriggerSpec trigger;
+  trigger.name = "nightly";
+  trigger.pipeline = "flights";
+  trigger.every_ms = 1'000;
+  ASSERT_TRUE(triggers_.put(context_, trigger).ok());
+  EXPECT_EQ(check(), 0);
+  clock_.advance_ms(1'000);
+  EXPECT_EQ(check(), 1);
+  clock_.advance_ms(1'000);
+  EXPECT_EQ(check(), 0) << "the last run is still active";
+  end_runs();
+  EXPECT_EQ(check(), 1);
+}
+
+TEST_F(TriggerTest, a_pipeline_that_cannot_be_built_is_told_and_passed_over) {
+  ASSERT_TRUE(triggers_.put(context_, on_drift()).ok());
+  source_.error = invalid_argument("the project is gone");
+  drift("1");
+  EXPECT_EQ(check(), 0);
+  EXPECT_EQ(view().last_error, "the project is gone");
+  source_.error.reset();
+  EXPECT_EQ(check(), 0);
+  drift("2");
+  EXPECT_EQ(check(), 1);
+  EXPECT_EQ(view().last_error, "");
+}
+
+TEST_F(TriggerTest, an_error_that_passes_keeps_the_event) {
+  ASSERT_TRUE(triggers_.put(context_, on_drift()).ok());
+  source_.error = unavailable("the store is away");
+  drift("1");
+  EXPECT_FALSE(triggers_.check().ok());
+  source_.error.reset();
+  EXPECT_EQ(check(), 1);
+}
+
+TEST_F(TriggerTest, a_disabled_one_sleeps_and_wakes_without_old_events) {
+  TriggerSpec trigger = on_drift();
+  trigger.enabled = false;
+  ASSERT_TRUE(triggers_.put(context_, trigger).ok());
+  drift("1");
+  EXPECT_EQ(check(), 0);
+  trigger.enabled = true;
+  ASSERT_TRUE(triggers_.put(context_, trigger).ok());
+  EXPECT_EQ(check(), 0);
+  ASSERT_TRUE(triggers_.remove(context_, "retrain").ok());
+  EXPECT_EQ(triggers_.remove(context_, "retrain").error().code, Code::kNotFound);
+  EXPECT_EQ(runs(), 0U);
+}
+
+TEST_F(TriggerTest, refuses_one_that_nothing_starts) {
+  TriggerSpec trigger = on_drift();
+  trigger.on.clear();
+  EXPECT_EQ(triggers_.put(context_, trigger).error().message,
+            "trigger \"retrain\" needs an event kind (on) or a time between runs (every)");
+}
+
+}  // namespace
+}  // namespace ciclo::pipeline
