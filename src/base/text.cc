@@ -125,8 +125,13 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 std::string_view nearest(std::string_view word, const std::vector<std::string>& candidates) {
   std::string_view best;
   std::size_t best_distance = std::max<std::size_t>(1, word.size() / 3) + 1;
+  const std::string wanted = to_lower_ascii(word);
+  constexpr std::size_t kPrefixMin = 3;
   for (const auto& candidate : candidates) {
-    const std::size_t distance = edit_distance(to_lower_ascii(word), to_lower_ascii(candidate));
+    const std::string known = to_lower_ascii(candidate);
+    const bool is_beginning = wanted.size() >= kPrefixMin && known.size() >= kPrefixMin &&
+                              (known.starts_with(wanted) || wanted.starts_with(known));
+    const std::size_t distance = is_beginning ? 1 : edit_distance(wanted, known);
     if (distance < best_distance) {
       best = candidate;
       best_distance = distance;

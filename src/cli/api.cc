@@ -42,7 +42,8 @@ Result<json::Value> read_answer(const http::Response& response) {
   }
   if (response.status < 400) return document;
   const json::Value* error = document.find("error");
-  std::string message = "the server answered " + std::to_string(response.status);
+  std::string message =
+      document.string_or("message", "the server answered " + std::to_string(response.status));
   if (error != nullptr && error->is_string()) message = error->string();
   if (error != nullptr && error->is_object()) message = error->string_or("message", message);
   return Error{code_of(response.status), message};

@@ -54,6 +54,17 @@ struct PredictOptions {
 };
 Result<void> predict(Session& session, const PredictOptions& options);
 
+struct ReplayOptions {
+  std::string from;
+  std::string to;
+  std::string beside;             // another endpoint; empty: none
+  std::string label_delay = "1d"; // of event time
+  int connections = 4;
+};
+// Needs a server. Ends with a table by month: requests, live metric of both endpoints, alarms, versions,
+// time of predictions.
+Result<void> replay(Session& session, const ReplayOptions& options);
+
 Result<void> status(Session& session);
 Result<void> endpoints_list(Session& session);
 

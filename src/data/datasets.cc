@@ -118,6 +118,34 @@ Result<Registered> DataSets::add(const Context& context, std::string_view name,
   return registered;
 }
 
+Result<Registered> DataSets::add_blobs(const Context& context, std::string_view name,
+                                       const std::vector<NamedBlob>& blobs,
+                                       const SourceOptions& options) {
+  if (blobs.empty()) return invalid_argument("data set " + quoted(name) + ": no file was named");
+  std::error_code error;
+  std::filesystem::create_directories(work_directory_, error);
+  if (error) return internal("cannot make " + work_directory_ + ": " + error.message());
+  const TemporaryDirectory work{work_directory_};
+  std::vector<std::string> paths;
+  for (const auto& blob : blobs) {
+    TRY(const std::string target, blobs_.local_path(blob.hash));
+    // A directory of its own each, since two files may have the same name.
+    const auto directory = work.path() / std::to_string(paths.size());
+    const auto link = directory / std::filesystem::path(blob.name).filename();
+    std::filesystem::create_directory(directory, error);
+    if (!error) std::filesystem::create_symlink(target, link, error);
+    if (error) return file_error("link", link, error.value());
+    paths.push_back(link.string());
+  }
+  return add(context, name, paths, options);
+}
+
+Result<Validation> DataSets::validate(const Context& context, const DataSetVersion& version,
+                                      const Schema& schema) {
+  TRY(const Table table, this->table(version, "t"));
+  return data::validate(engine_, context, table, version.statistics, schema);
+}
+
 Result<VersionContent> DataSets::store_files(const Context& context,
                                              const std::vector<std::string>& parquet_files) {
   std::vector<DataFile> files;

@@ -18,6 +18,7 @@
 #include "data/ingest.h"
 #include "data/schema.h"
 #include "data/statistics.h"
+#include "data/validate.h"
 #include "events/log.h"
 #include "sql/database.h"
 
@@ -103,6 +104,12 @@ struct Registered {
   bool created = false;  // false: the content was there already
 };
 
+// A stored file with the name that its owner gave it: "flights.csv".
+struct NamedBlob {
+  std::string name;
+  std::string hash;
+};
+
 class DataSets {
  public:
   // All must outlive the catalog. `work_directory` holds what is being ingested.
@@ -114,6 +121,14 @@ class DataSets {
   Result<Registered> add(const Context& context, std::string_view name,
                          const std::vector<std::string>& patterns,
                          const SourceOptions& options = {});
+
+  // The same for files that are stored as blobs; the format is told by their names.
+  Result<Registered> add_blobs(const Context& context, std::string_view name,
+                               const std::vector<NamedBlob>& blobs, const SourceOptions& options = {});
+
+  // Whether a version keeps to a schema.
+  Result<Validation> validate(const Context& context, const DataSetVersion& version,
+                              const Schema& schema);
 
   // Stores Parquet files and computes rows, statistics and schema of them, as input for
   // `register_version`. Paths within the version are part-0.parquet, part-1.parquet, … in the order

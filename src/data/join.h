@@ -91,10 +91,10 @@ struct TableQuery {
   }
 };
 
-// The statement that a query stands for. Checks names, expressions and types against the tables,
-// and that an exact join cannot multiply rows: invalid_argument names the table and a key that
-// occurs twice. Of right rows with equal keys and time, an as-of join takes the last in the order
-// of the table.
+// The statement that a query stands for. A derived column whose name is there already replaces it.
+// Checks names, expressions and types against the tables, and that an exact join cannot multiply
+// rows: invalid_argument names the table and a key that occurs twice. Of right rows with equal keys
+// and time, an as-of join takes the last in the order of the table.
 Result<std::string> build_query(const Engine& engine, const Context& context,
                                 const std::vector<Table>& tables, const TableQuery& query);
 

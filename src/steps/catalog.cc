@@ -261,13 +261,13 @@ Result<void> Catalog::committed(sql::Txn& txn, const pipeline::StepRun& run,
   const std::string name = run.spec.parameters.string_or("name", "");
   for (const pipeline::Output& output : outputs) {
     if (output.port != "dataset" || name.empty()) continue;
-    const std::filesystem::path directory = run.output(output.port);
+    const json::Value& properties = output.properties;
     data::VersionContent content;
-    content.rows = output.properties.integer_or("rows", 0);
-    content.files = {{kDataFile, output.properties.string_or("blob", ""),
-                      output.properties.integer_or("bytes", 0)}};
-    TRY(content.statistics, read_statistics(directory));
-    TRY(const std::string schema, read_file(directory / kSchemaFile));
+    content.rows = properties.integer_or("rows", 0);
+    content.files = {{kDataFile, properties.string_or("data_blob", ""), properties.integer_or("bytes", 0)}};
+    TRY(const std::string statistics, blobs_.get(properties.string_or("statistics_blob", "")));
+    TRY(content.statistics, data::statistics_from_json(statistics));
+    TRY(const std::string schema, blobs_.get(properties.string_or("schema_blob", "")));
     TRY(content.schema, data::read_schema(schema));
     Context context;
     context.workspace = run.workspace;

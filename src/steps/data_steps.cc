@@ -34,13 +34,18 @@ Result<data::Statistics> describe_data_set(const Job& job, std::string_view port
   const auto& directory = job.output(port);
   TRY(data::Statistics statistics,
       data::compute_statistics(job.engine(), job.context(), data_set_table(directory, "t")));
-  TRY(write_file_durably(directory / kStatisticsFile, data::to_json(statistics)));
-  TRY(write_file_durably(directory / kSchemaFile, data::to_json(data::infer_schema(statistics))));
+  const std::string statistics_text = data::to_json(statistics);
+  const std::string schema_text = data::to_json(data::infer_schema(statistics));
+  TRY(write_file_durably(directory / kStatisticsFile, statistics_text));
+  TRY(write_file_durably(directory / kSchemaFile, schema_text));
   TRY(const std::string hash, hash_file(file.path));
   job.property(port, "rows", file.rows);
   job.property(port, "bytes", file.bytes);
   job.property(port, "columns", static_cast<std::int64_t>(statistics.columns.size()));
-  job.property(port, "blob", hash);
+  // By these the platform finds the files when it enters the version into the catalog.
+  job.property(port, "data_blob", hash);
+  job.property(port, "statistics_blob", hash_bytes(statistics_text));
+  job.property(port, "schema_blob", hash_bytes(schema_text));
   return statistics;
 }
 

@@ -54,7 +54,10 @@ Result<features::Spec> choose_spec(const LearningParameters& parameters, const d
   const auto family =
       parameters.learner == "linear" ? features::Family::kLinear : features::Family::kTrees;
   features::Spec spec = features::suggest_spec(rows, family);
-  TRY(const features::Spec own, features::parse_spec(parameters.transforms));
+  features::Spec own;
+  if (parameters.transforms.is_array() && !parameters.transforms.items().empty()) {
+    TRY(own, features::parse_spec(parameters.transforms));
+  }
   for (const features::ColumnSpec& column : own) {
     const auto place = std::find_if(spec.begin(), spec.end(), [&](const features::ColumnSpec& other) {
       return other.column == column.column;

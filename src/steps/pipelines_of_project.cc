@@ -54,8 +54,7 @@ std::string condition(const Table& table) {
 
 void add_assembly(pipeline::PipelineSpec& spec, const Project& project, const Submission& submission) {
   pipeline::StepSpec& step = add(spec, "assemble", "assemble");
-  data::TableQuery query = project.table.query;
-  query.where = condition(project.table);
+  const data::TableQuery query = examples_query(project);
   json::Value tables = json::Value::object();
   const auto bind = [&](const std::string& port, const std::string& table) {
     step.inputs[port] = "ingest_" + table + ".dataset";
@@ -143,6 +142,12 @@ void add_model(pipeline::PipelineSpec& spec, const Project& project, const json:
 }
 
 }  // namespace
+
+data::TableQuery examples_query(const Project& project) {
+  data::TableQuery query = project.table.query;
+  query.where = condition(project.table);
+  return query;
+}
 
 std::string examples_name(const Project& project) { return project.name + ".examples"; }
 

@@ -43,6 +43,9 @@ struct Submission {
 // the project asks for them. invalid_argument when a table's files are missing.
 Result<pipeline::PipelineSpec> training_pipeline(const Project& project, const Submission& submission);
 
+// The examples of a project, with the bounds on their time.
+data::TableQuery examples_query(const Project& project);
+
 // The data set of training examples that the training pipeline makes.
 std::string examples_name(const Project& project);
 

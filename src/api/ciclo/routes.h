@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/clock.h"
+#include "blob/store.h"
+#include "data/datasets.h"
+#include "events/log.h"
+#include "http/router.h"
+#include "lineage/lineage.h"
+#include "monitor/monitor.h"
+#include "pipeline/engine.h"
+#include "pipeline/pipeline.h"
+#include "pipeline/triggers.h"
+#include "registry/registry.h"
+#include "serve/capture.h"
+#include "serve/endpoints.h"
+#include "sql/database.h"
+#include "steps/projects.h"
+#include "tracking/tracking.h"
+
+// The native REST API, /api/v1: docs/reference/api.md describes every call.
+
+namespace ciclo::api::native {
+
+// All must outlive the router.
+struct Services {
+  sql::Database& database;
+  blob::Store& blobs;
+  events::Log& events;
+  Clock& clock;
+  lineage::Lineage& lineage;
+  data::DataSets& data_sets;
+  tracking::Tracking& tracking;
+  registry::Registry& registry;
+  pipeline::Pipelines& pipelines;
+  pipeline::Triggers& triggers;
+  steps::Projects& projects;
+  serve::Endpoints& endpoints;
+  serve::Capture& capture;
+  monitor::Monitor& monitor;
+  std::int64_t started_ms = 0;
+};
+
+void add_routes(http::Router& router, const Services& services);
+
+// One group of calls each.
+void add_status_routes(http::Router& router, const Services& services);
+void add_blob_routes(http::Router& router, const Services& services);
+void add_project_routes(http::Router& router, const Services& services);
+void add_pipeline_routes(http::Router& router, const Services& services);
+void add_data_routes(http::Router& router, const Services& services);
+void add_endpoint_routes(http::Router& router, const Services& services);
+void add_monitor_routes(http::Router& router, const Services& services);
+void add_event_routes(http::Router& router, const Services& services);
+
+}  // namespace ciclo::api::native

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <exception>
+#include <cstdio>
+
+#include "app/configuration.h"
+#include "app/platform.h"
+#include "app/serving.h"
+#include "base/clock.h"
+#include "base/random.h"
+#include "cli/cli.h"
+#include "http/client.h"
+#include "steps/job.h"
+
+namespace {
+
+using namespace ciclo;
+
+// The one client of this process; commands talk to servers with it.
+struct RemoteClient {
+  SystemClock clock;
+  SystemRandom random;
+  std::unique_ptr<http::Client> client = http::Client::create(clock, random);
+};
+
+Result<std::unique_ptr<cli::Api>> open_local(const std::filesystem::path& root) {
+  app::PlatformOptions options;
+  options.root = root;
+  TRY(options.program, app::this_program());
+  TRY(std::shared_ptr<app::Platform> platform, app::Platform::open(options));
+  TRY(platform->start());
+  const http::Router& router = platform->router();
+  return cli::local_api(router, root.string(), platform);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  RemoteClient remote;
+  cli::Program program;
+  program.wiring.open_local = open_local;
+  program.wiring.open_remote = [&](const std::string& url) -> Result<std::unique_ptr<cli::Api>> {
+    return cli::remote_api(*remote.client, url);
+  };
+  program.config_keys = app::configuration_keys;
+  program.serve_platform = app::serve_platform;
+  program.serve_model = app::serve_model;
+  program.run_step = steps::run_job;
+  try {
+    return cli::run_command_line(argc, argv, program);
+  } catch (const std::exception& failure) {
+    std::fprintf(stderr, "ciclo: %s\n", failure.what());
+    return 1;
+  }
+}

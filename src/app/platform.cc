@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/platform.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include "api/ciclo/routes.h"
+#include "api/invocations/invocations.h"
+#include "api/mlflow/routes.h"
+#include "api/oip/oip.h"
+#include "api/ui/routes.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/id.h"
+#include "base/random.h"
+#include "base/version.h"
+#include "blob/store.h"
+#include "compute/process.h"
+#include "data/datasets.h"
+#include "data/engine.h"
+#include "events/log.h"
+#include "lineage/lineage.h"
+#include "monitor/monitor.h"
+#include "monitor/package_reference.h"
+#include "pipeline/engine.h"
+#include "pipeline/pipeline.h"
+#include "pipeline/step_runner.h"
+#include "pipeline/triggers.h"
+#include "registry/registry.h"
+#include "serve/capture.h"
+#include "serve/endpoints.h"
+#include "serve/package_model.h"
+#include "sql/database.h"
+#include "steps/catalog.h"
+#include "steps/model_runs.h"
+#include "steps/projects.h"
+#include "tracking/artifacts.h"
+#include "tracking/logged_models.h"
+#include "tracking/tracking.h"
+
+namespace ciclo::app {
+namespace {
+
+// Held while a platform works on a root; the system lets go of it when the process dies, however it dies.
+class RootLock {
+ public:
+  static Result<RootLock> take(const std::filesystem::path& root) {
+    const auto path = root / "lock";
+    RootLock lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+    if (lock.descriptor_ < 0) return file_error("open", path, errno);
+    if (::flock(lock.descriptor_, LOCK_EX | LOCK_NB) == 0) return lock;
+    if (errno != EWOULDBLOCK) return file_error("lock", path, errno);
+    return failed_precondition("another ciclo works on " + root.string() +
+                               "; talk to it with --server URL, or choose another root");
+  }
+  RootLock(RootLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  RootLock& operator=(RootLock&&) = delete;
+  ~RootLock() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+
+ private:
+  explicit RootLock(int descriptor) : descriptor_(descriptor) {}
+  int descriptor_;
+};
+
+// The schemas of all modules; a module's tables may refer to those of modules before it.
+std::vector<sql::Migration> all_migrations() {
+  std::vector<sql::Migration> all;
+  for (const auto module : {events::schema(), lineage::schema(), data::schema(), tracking::schema(),
+                            registry::schema(), pipeline::schema(), serve::schema(), monitor::schema(),
+                            steps::schema()}) {
+    all.insert(all.end(), module.begin(), module.end());
+  }
+  return all;
+}
+
+monitor::Options monitor_options(const PlatformOptions& options) {
+  monitor::Options chosen;
+  chosen.poll_ms = options.monitor_poll_ms;
+  return chosen;
+}
+
+serve::CaptureOptions capture_options(const PlatformOptions& options) {
+  serve::CaptureOptions chosen;
+  chosen.root = options.root / "capture";
+  return chosen;
+}
+
+data::EngineOptions engine_options(const PlatformOptions& options) {
+  data::EngineOptions chosen;
+  chosen.spill_directory = (options.root / "work" / "spill").string();
+  return chosen;
+}
+
+pipeline::StepRunnerOptions runner_options(const PlatformOptions& options) {
+  pipeline::StepRunnerOptions chosen;
+  chosen.work = options.root / "work" / "steps";
+  chosen.parallel_max = options.pipeline_parallel_max;
+  return chosen;
+}
+
+}  // namespace
+
+// In the order of construction: each uses only those above it.
+struct Platform::Services {
+  Services(const PlatformOptions& options, RootLock held, std::unique_ptr<sql::Database> opened_database,
+           std::unique_ptr<blob::Store> opened_blobs)
+      : lock(std::move(held)),
+        database(std::move(opened_database)),
+        blobs(std::move(opened_blobs)),
+        ids(clock, random),
+        events(*database, clock),
+        lineage(*database, *blobs, clock, ids),
+        table_engine(clock, engine_options(options)),
+        data_sets(*database, events, clock, *blobs, table_engine, (options.root / "work" / "data").string()),
+        tracking(*database, clock, ids, random),
+        logged_models(*database, clock, ids, random),
+        artifacts(*database, *blobs, clock),
+        registry(*database, events, clock),
+        model_runs(tracking, lineage),
+        catalog({options.program, options.root / "capture"}, *blobs, lineage, data_sets, artifacts, registry,
+                model_runs),
+        launcher(compute::process_launcher(clock)),
+        engine(*database, events, clock, random, ids, {.parallel_max = options.pipeline_parallel_max}),
+        runner({*database, *blobs, lineage, *launcher, clock, catalog, &model_runs}, engine,
+               runner_options(options)),
+        pipelines(*database, events, *blobs, lineage, catalog, engine, clock, ids,
+                  (options.root / "work" / "steps").string()),
+        model_source(registry, artifacts, options.root / "cache"),
+        capture(capture_options(options), clock),
+        endpoints(*database, events, clock, ids, model_source, capture),
+        references(model_source, registry, tracking),
+        monitor(*database, events, clock, endpoints, capture, references, monitor_options(options)),
+        projects(*database, clock, data_sets, pipelines, endpoints),
+        triggers(*database, events, pipelines, engine, projects, clock) {
+    catalog.set_endpoints(&endpoints);
+    add_routes();
+  }
+
+  ~Services() {
+    triggers.stop_thread();
+    monitor.stop();
+    engine.stop_thread();
+    endpoints.stop();
+  }
+
+  void add_routes() {
+    const api::native::Services native{*database, *blobs,   events,    clock,     lineage,
+                                       data_sets, tracking, registry,  pipelines, triggers,
+                                       projects,  endpoints, capture,  monitor,   clock.now_ms()};
+    api::native::add_routes(router, native);
+    api::mlflow::add_routes(router, {tracking, logged_models, artifacts, registry, *blobs});
+    api::oip::add_routes(router, endpoints, std::string(kVersion));
+    api::invocations::add_routes(router, endpoints);
+    api::ui::add_routes(router);
+    router.add("GET", "/health",
+               [](http::Request&, http::Reply reply) {
+                 reply.send(http::Response::json("{\"status\":\"ok\"}"));
+               },
+               {.run_on = http::RunOn::kLoop});
+  }
+
+  RootLock lock;
+  SystemClock clock;
+  SystemRandom random;
+  std::unique_ptr<sql::Database> database;
+  std::unique_ptr<blob::Store> blobs;
+  IdSource ids;
+  events::Log events;
+  lineage::Lineage lineage;
+  data::Engine table_engine;
+  data::DataSets data_sets;
+  tracking::Tracking tracking;
+  tracking::LoggedModels logged_models;
+  tracking::Artifacts artifacts;
+  registry::Registry registry;
+  steps::ModelRuns model_runs;
+  steps::Catalog catalog;
+  std::unique_ptr<compute::Launcher> launcher;
+  pipeline::Engine engine;
+  pipeline::StepRunner runner;
+  pipeline::Pipelines pipelines;
+  serve::PackageSource model_source;
+  serve::Capture capture;
+  serve::Endpoints endpoints;
+  monitor::PackageReferences references;
+  monitor::Monitor monitor;
+  steps::Projects projects;
+  pipeline::Triggers triggers;
+  http::Router router;
+};
+
+Platform::Platform(std::unique_ptr<Services> services) : services_(std::move(services)) {}
+
+Platform::~Platform() = default;
+
+Result<std::unique_ptr<Platform>> Platform::open(const PlatformOptions& given) {
+  PlatformOptions options = given;
+  std::error_code failure;
+  options.root = std::filesystem::absolute(given.root, failure).lexically_normal();
+  if (failure) return file_error("resolve", given.root, failure.value());
+  std::filesystem::create_directories(options.root, failure);
+  if (failure) return file_error("make directory", options.root, failure.value());
+  TRY(RootLock lock, RootLock::take(options.root));
+  const std::string database_url = options.database_url.empty()
+                                       ? "sqlite:" + (options.root / "ciclo.db").string()
+                                       : options.database_url;
+  const std::string blobs_url =
+      options.blobs_url.empty() ? "file:" + (options.root / "blobs").string() : options.blobs_url;
+  TRY(auto database, sql::open(database_url));
+  TRY(sql::migrate(*database, all_migrations()));
+  TRY(auto blobs, blob::open(blobs_url));
+  return std::unique_ptr<Platform>(new Platform(
+      std::make_unique<Services>(options, std::move(lock), std::move(database), std::move(blobs))));
+}
+
+Result<void> Platform::start() {
+  TRY(services_->endpoints.start());
+  TRY(services_->engine.open(services_->runner));
+  services_->engine.start_thread();
+  services_->triggers.start_thread();
+  services_->monitor.start();
+  return {};
+}
+
+const http::Router& Platform::router() const { return services_->router; }
+
+}  // namespace ciclo::app

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "http/router.h"
+
+namespace ciclo::app {
+
+struct PlatformOptions {
+  std::filesystem::path root;     // made when it is missing
+  std::string database_url;       // empty: ROOT/ciclo.db
+  std::string blobs_url;          // empty: ROOT/blobs
+  std::filesystem::path program;  // this binary, which steps are started from
+  int pipeline_parallel_max = 2;
+  std::int64_t monitor_poll_ms = 1'000;
+};
+
+// All services of a platform over one root directory, wired together, with the routes of all protocols. The
+// only place that constructs services. Destroying it stops everything in order.
+class Platform {
+ public:
+  // Opens or makes the root and brings the database to the newest schema. failed_precondition when another
+  // platform works on the same root.
+  static Result<std::unique_ptr<Platform>> open(const PlatformOptions& options);
+  ~Platform();
+
+  // Continues what a stop or crash interrupted, and starts the threads that run pipelines, follow the
+  // registry, watch endpoints and fire triggers.
+  Result<void> start();
+
+  const http::Router& router() const;
+
+ private:
+  struct Services;
+  explicit Platform(std::unique_ptr<Services> services);
+  std::unique_ptr<Services> services_;
+};
+
+}  // namespace ciclo::app

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/cli.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <deque>
+#include <memory>
+#include <utility>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "base/version.h"
+#include "cli/commands.h"
+#include "cli/table.h"
+
+namespace ciclo::cli {
+namespace {
+
+constexpr const char* kAbout =
+    "Ciclo runs the whole life of machine-learning models: data, training, gates, deployment,\n"
+    "monitoring, retraining.\n\n"
+    "  ciclo init data.csv --target churn    writes ciclo.yaml, a project made for that table\n"
+    "  ciclo run                             runs what changed\n"
+    "  ciclo server                          starts the platform: API, web pages, serving, monitoring\n";
+
+// The commands, with what their options are parsed into. Lives as long as the parser.
+class CommandLine {
+ public:
+  explicit CommandLine(const Program& program)
+      : program_(program), session_(program.wiring), app_(kAbout, "ciclo") {
+    app_.require_subcommand(1);
+    app_.set_version_flag("--version", std::string(kVersion));
+    app_.set_help_all_flag("--help-all", "Help of all commands");
+    app_.fallthrough();
+    app_.add_flag("--json", session_.json, "One JSON document on standard output");
+    app_.add_option("--server", session_.server,
+                    "URL of a platform; without it one runs in this process, on PROJECT/.ciclo")
+        ->envname("CICLO_SERVER");
+    app_.add_option("--project", session_.project, "Directory of ciclo.yaml")->capture_default_str();
+    app_.add_option("--root", session_.root,
+                    "Where the platform in this process keeps its data; PROJECT/.ciclo by default");
+    add_project_commands();
+    add_data_commands();
+    add_model_commands();
+    add_server_commands();
+  }
+
+  int run(int argc, char** argv) {
+    try {
+      app_.parse(argc, argv);
+    } catch (const CLI::ParseError& problem) {
+      // Help and version are "errors" with exit code 0.
+      return app_.exit(problem) == 0 ? 0 : 2;
+    }
+    if (::isatty(STDERR_FILENO) != 0 && !is_server_) log::configure(log::Level::kWarn, log::Format::kAuto);
+    if (!is_server_ && ::isatty(STDERR_FILENO) == 0) log::configure(log::Level::kWarn, log::Format::kText);
+    const Result<void> done = action_();
+    if (done.ok()) return 0;
+    report(done.error());
+    return 1;
+  }
+
+ private:
+  void report(const Error& error) const {
+    std::fprintf(stderr, "ciclo: %s\n", error.message.c_str());
+    if (!session_.json) return;
+    const json::Value document = json::Value::object(
+        {{"error", json::Value::object(
+                       {{"code", code_name(error.code)}, {"message", error.message}})}});
+    std::fputs(json::dump_pretty(document).c_str(), stdout);
+  }
+
+  void on(CLI::App* command, std::function<Result<void>()> action) {
+    command->callback([this, action = std::move(action)] { action_ = action; });
+  }
+
+  void add_project_commands() {
+    auto* init_command = app_.add_subcommand("init", "Write ciclo.yaml for a table: guesses column kinds, "
+                                                     "time and key columns, and the task");
+    init_command->add_option("file", init_.file, "CSV, JSON lines or Parquet")->required();
+    init_command->add_option("--target", init_.target, "Column to predict")->required();
+    init_command->add_option("--dir", init_.directory, "Where to write; the current directory by default");
+    init_command->add_flag("--force", init_.force, "Replace a ciclo.yaml that is there");
+    on(init_command, [this] { return init(session_, init_); });
+
+    auto* run_command = app_.add_subcommand("run", "Run the project: only the steps whose inputs changed");
+    run_command->add_flag("--plan", run_.plan, "Say what would run and why; run nothing");
+    run_command->add_flag("--detach", run_.detach, "Print the run's id and do not wait (with --server)");
+    run_command->add_option("--set", run_.set, "KEY=VALUE over ciclo.yaml: train.parameters.max_depth=8");
+    on(run_command, [this] { return cli::run(session_, run_); });
+
+    auto* predict_command = app_.add_subcommand("predict", "Predict rows of a table with an endpoint");
+    predict_command->add_option("endpoint", predict_.endpoint, "Name of the endpoint")->required();
+    predict_command->add_option("input", predict_.input, "A table, or - for JSON on standard input")->required();
+    predict_command->add_option("--limit", predict_.limit, "Rows at most")->capture_default_str();
+    on(predict_command, [this] { return predict(session_, predict_); });
+
+    on(app_.add_subcommand("status", "What runs, what serves, what alarmed"),
+       [this] { return status(session_); });
+
+    auto* replay_command =
+        app_.add_subcommand("replay", "Send the project's later rows to an endpoint, in the order of time, as live "
+                                      "traffic whose labels come later; pauses while the platform retrains");
+    replay_command->add_option("--from", replay_.from, "First moment; table.until by default");
+    replay_command->add_option("--to", replay_.to, "Exclusive; to the end by default");
+    replay_command->add_option("--beside", replay_.beside, "Another endpoint that gets the same rows");
+    replay_command->add_option("--label-delay", replay_.label_delay, "Until a row's label is known")
+        ->capture_default_str();
+    replay_command->add_option("--connections", replay_.connections, "Requests at a time")
+        ->capture_default_str()->check(CLI::Range(1, 256));
+    on(replay_command, [this] { return replay(session_, replay_); });
+  }
+
+  void add_data_commands() {
+    auto* data = app_.add_subcommand("data", "Data sets: immutable versions with statistics and schema");
+    data->require_subcommand(1);
+    auto* add = data->add_subcommand("add", "Store files as a new version of a data set");
+    add->add_option("name", add_.name, "Name of the data set")->required();
+    add->add_option("files", add_.files, "Files or globs: CSV, JSON lines, Parquet")->required();
+    add->add_option("--format", add_.format, "csv, jsonl or parquet; by the name or content without it");
+    on(add, [this] { return data_add(session_, add_); });
+    on(data->add_subcommand("list", "All data sets"), [this] { return data_list(session_); });
+    on(named(data, "show", "Columns and statistics of the latest version"),
+       [this] { return data_show(session_, name_); });
+    on(named(data, "log", "The versions of a data set"), [this] { return data_log(session_, name_); });
+    auto* validate = named(data, "validate", "Check the latest version against a schema");
+    validate->add_option("--schema", schema_, "YAML file; the schema of the version before without it");
+    on(validate, [this] { return data_validate(session_, name_, schema_); });
+  }
+
+  void add_model_commands() {
+    auto* models = app_.add_subcommand("models", "Registered models and what serves");
+    models->require_subcommand(1);
+    on(models->add_subcommand("list", "All models"), [this] { return models_list(session_); });
+    on(named(models, "show", "Versions and deployment history"),
+       [this] { return models_show(session_, name_); });
+    auto* promote = named(models, "promote", "Let a version serve: move its alias");
+    promote->add_option("version", version_, "Number of the version")->required();
+    promote->add_option("--alias", alias_, "Alias to move")->capture_default_str();
+    on(promote, [this] { return models_promote(session_, name_, version_, alias_); });
+
+    auto* runs = app_.add_subcommand("runs", "Runs of training: parameters and metrics");
+    runs->require_subcommand(1);
+    auto* list = runs->add_subcommand("list", "Newest first");
+    list->add_option("--limit", limit_, "Runs at most")->capture_default_str();
+    on(list, [this] { return runs_list(session_, limit_); });
+    on(named(runs, "show", "One run"), [this] { return runs_show(session_, name_); });
+
+    auto* endpoints = app_.add_subcommand("endpoints", "What serves predictions");
+    endpoints->require_subcommand(1);
+    on(endpoints->add_subcommand("list", "All endpoints"), [this] { return endpoints_list(session_); });
+  }
+
+  CLI::App* named(CLI::App* parent, const std::string& command, const std::string& about) {
+    auto* made = parent->add_subcommand(command, about);
+    made->add_option("name", name_, "Name or id")->required();
+    return made;
+  }
+
+  void add_server_commands() {
+    auto* server = app_.add_subcommand("server", "Start the platform: API, web pages, scheduler, serving, monitoring");
+    add_config_flags(server);
+    on(server, [this] {
+      is_server_ = true;
+      return with_config([this](const Config& config) { return program_.serve_platform(config); });
+    });
+    server->preparse_callback([this](std::size_t) { is_server_ = true; });
+
+    auto* serve = app_.add_subcommand("serve", "Serve one model package, without a platform");
+    serve->add_option("--model", model_, "Directory of the package (an MLflow model directory)")->required();
+    serve->add_option("--name", name_, "Name of the model in the URLs")->required();
+    add_config_flags(serve);
+    on(serve, [this] {
+      return with_config([this](const Config& config) { return program_.serve_model(config, model_, name_); });
+    });
+    serve->preparse_callback([this](std::size_t) { is_server_ = true; });
+
+    auto* config = app_.add_subcommand("config", "The configuration");
+    config->require_subcommand(1);
+    auto* show = config->add_subcommand("show", "Every key, its value, and where it came from");
+    add_config_flags(show);
+    on(show, [this] { return with_config([this](const Config& all) { return show_config(all); }); });
+
+    auto* step = app_.add_subcommand("step", "Run one step of a pipeline; started by the platform");
+    step->add_option("--spec", spec_, "File that says what to do")->required();
+    step->group("");  // not in the help
+    on(step, [this] { return program_.run_step(spec_); });
+  }
+
+  // A flag for every configuration key; the strongest source wins, whatever the order.
+  void add_config_flags(CLI::App* command) {
+    command->add_option("--config", config_file_, "YAML file with configuration keys");
+    const Config defaults = program_.config_keys();
+    for (const auto& entry : defaults.entries()) {
+      flags_.push_back({Config::flag_name(entry.name), {}});
+      Flag& flag = flags_.back();
+      flag.option = command->add_option(flag.name, flag.value, entry.help + " [" + text_of(entry.value) + "]");
+    }
+  }
+
+  static std::string text_of(const json::Value& value) {
+    return value.is_string() ? value.string() : json::dump(value);
+  }
+
+  Result<void> with_config(const std::function<Result<void>(const Config&)>& use) {
+    Config config = program_.config_keys();
+    if (!config_file_.empty()) TRY(config.read_file(config_file_));
+    TRY(config.read_environment(environ));
+    for (const Flag& flag : flags_) {
+      if (flag.option->count() > 0) TRY(config.set_flag(flag.name, flag.value));
+    }
+    return use(config);
+  }
+
+  Result<void> show_config(const Config& config) {
+    json::Value document = json::Value::array();
+    Table table({"key", "value", "from", "meaning"});
+    for (const auto& entry : config.entries()) {
+      document.push_back(json::Value::object(
+          {{"key", entry.name}, {"value", entry.value}, {"from", entry.origin}, {"help", entry.help}}));
+      table.add({entry.name, text_of(entry.value), entry.origin, entry.help});
+    }
+    session_.show(document, [&] { table.print(); });
+    return {};
+  }
+
+  struct Flag {
+    std::string name;
+    std::string value;
+    CLI::Option* option = nullptr;
+  };
+
+  const Program& program_;
+  Session session_;
+  CLI::App app_;
+  std::function<Result<void>()> action_;
+  bool is_server_ = false;
+
+  InitOptions init_;
+  RunOptions run_;
+  PredictOptions predict_;
+  ReplayOptions replay_;
+  DataAddOptions add_;
+  std::string name_;
+  std::string schema_;
+  std::string alias_ = "champion";
+  std::int64_t version_ = 0;
+  std::int64_t limit_ = 20;
+  std::string model_;
+  std::string spec_;
+  std::string config_file_;
+  std::deque<Flag> flags_;  // addresses stay: the parser writes into them
+};
+
+}  // namespace
+
+int run_command_line(int argc, char** argv, const Program& program) {
+  return CommandLine(program).run(argc, argv);
+}
+
+}  // namespace ciclo::cli
