@@ -8,7 +8,6 @@
 #include <string>
 #include <string_view>
 
-#include "base/clock.h"
 #include "base/random.h"
 #include "base/result.h"
 #include "http/message.h"
@@ -37,10 +36,11 @@ struct ClientRequest {
   bool idempotent = false;
 };
 
-// Keeps connections alive and reuses them. Safe to share between threads; calls block.
+// Keeps connections alive and reuses them. Safe to share between threads; calls block. `random`, of which
+// retries take their jitter, must outlive the client.
 class Client {
  public:
-  static std::unique_ptr<Client> create(Clock& clock, Random& random, ClientOptions options = {});
+  static std::unique_ptr<Client> create(Random& random, ClientOptions options = {});
   virtual ~Client() = default;
 
   // Any status is a success of the call. unavailable when the host cannot be reached,
