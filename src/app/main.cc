@@ -5,7 +5,6 @@
 #include "app/configuration.h"
 #include "app/platform.h"
 #include "app/serving.h"
-#include "base/clock.h"
 #include "base/random.h"
 #include "cli/cli.h"
 #include "http/client.h"
@@ -17,9 +16,8 @@ using namespace ciclo;
 
 // The one client of this process; commands talk to servers with it.
 struct RemoteClient {
-  SystemClock clock;
   SystemRandom random;
-  std::unique_ptr<http::Client> client = http::Client::create(clock, random);
+  std::unique_ptr<http::Client> client = http::Client::create(random);
 };
 
 Result<std::unique_ptr<cli::Api>> open_local(const std::filesystem::path& root) {

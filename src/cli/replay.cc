@@ -144,7 +144,7 @@ class Replay {
         project_(project),
         options_(options),
         label_delay_ms_(label_delay_ms),
-        client_(http::Client::create(clock_, random_)) {}
+        client_(http::Client::create(random_)) {}
 
   Result<void> run(const Traffic& traffic) {
     TRY(columns_, columns_of(project_.endpoint));

@@ -13,7 +13,7 @@
 namespace ciclo::steps {
 namespace {
 
-constexpr std::string_view kRetraining = ".retraining";
+constexpr std::string_view kRetraining = "-retraining";
 
 pipeline::StepSpec& add(pipeline::PipelineSpec& spec, std::string name, std::string kind) {
   pipeline::StepSpec& step = spec.steps.emplace_back();

@@ -20,6 +20,13 @@ namespace {
 
 using json::Value;
 
+bool is_name(std::string_view text) {
+  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-';
+  });
+}
+
 // A section of the document that is read key by key. Keeps the first error, so that reading is a plain
 // list of calls and ends with one check.
 class Section {
@@ -197,6 +204,10 @@ void read_sources(Section& root, Project& project) {
   if (!node.is_object()) return;
   if (node.members().empty()) return root.fail(node, "data", "names no table");
   for (const auto& [name, table] : node.members()) {
+    if (!is_name(name)) {
+      return root.fail(table, "data", "a table's name has 1 to 64 letters, digits, '_' and '-', got " +
+                                          ciclo::quoted(name));
+    }
     Source& source = project.data[name];
     if (table.is_string()) {
       source.files = {table.string()};
@@ -413,13 +424,6 @@ void check_references(Section& root, const Project& project) {
   }
 }
 
-bool is_name(std::string_view text) {
-  return !text.empty() && text.size() <= 100 && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           c == '-' || c == '.';
-  });
-}
-
 }  // namespace
 
 Result<Project> read_project(const Value& document, std::string_view file) {
@@ -434,7 +438,7 @@ Result<Project> read_project(const Value& document, std::string_view file) {
   root.text("description", project.description);
   if (!problem && !is_name(project.name)) {
     root.fail(*root.find("project"), "project",
-              "a name has letters, digits, '_', '-' and '.', got " + ciclo::quoted(project.name));
+              "a name has 1 to 64 letters, digits, '_' and '-', got " + ciclo::quoted(project.name));
   }
   read_sources(root, project);
   if (problem) return *problem;
