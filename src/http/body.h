@@ -32,8 +32,9 @@ class WholeBody : public Body {
   std::string bytes_;
 };
 
-// Bytes on their way from a connection's loop to the worker that reads them, at most `bytes_max` and one
-// piece at a time, so that a slow reader slows the client down. Safe to share between the two threads.
+// Bytes on their way from a connection's loop to the worker that reads them, at most `bytes_max`
+// and one piece at a time, so that a slow reader slows the client down. Safe to share between the
+// two threads.
 class BodyPipe {
  public:
   // `room` is called by the reader when the writer, once told that the pipe is full, may go on.
@@ -53,9 +54,9 @@ class BodyPipe {
   const std::function<void()> room_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::string bytes_;           // guarded by mutex_
-  bool finished_ = false;       // guarded by mutex_
-  std::optional<Error> error_;  // guarded by mutex_
+  std::string bytes_;              // guarded by mutex_
+  bool finished_ = false;          // guarded by mutex_
+  std::optional<Error> error_;     // guarded by mutex_
   mutable bool was_full_ = false;  // guarded by mutex_; the writer waits for room
 };
 

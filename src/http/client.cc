@@ -111,7 +111,9 @@ class CurlClient final : public Client {
     for (CURL* handle : idle_) curl_easy_cleanup(handle);
   }
 
-  Result<Response> call(const ClientRequest& request) override { return attempt_all(request, nullptr); }
+  Result<Response> call(const ClientRequest& request) override {
+    return attempt_all(request, nullptr);
+  }
 
   Result<Response> stream(const ClientRequest& request, const Piece& piece) override {
     return attempt_all(request, &piece);
@@ -123,9 +125,10 @@ class CurlClient final : public Client {
     for (int number = 1;; ++number) {
       Attempt attempt{options_, piece, {}, 0, {}};
       const Result<void> done = attempt_once(request, attempt);
-      const bool passing = done.ok() ? is_passing(attempt.response.status)
-                                     : done.error().code == Code::kUnavailable;
-      const bool again = passing && number < attempts && (piece == nullptr || attempt.delivered == 0);
+      const bool passing =
+          done.ok() ? is_passing(attempt.response.status) : done.error().code == Code::kUnavailable;
+      const bool again =
+          passing && number < attempts && (piece == nullptr || attempt.delivered == 0);
       if (!again) {
         if (!done.ok()) return done.error();
         return std::move(attempt.response);
@@ -134,13 +137,16 @@ class CurlClient final : public Client {
     }
   }
 
-  // Full jitter (Brooker 2015): anywhere below the doubled back-off; never sooner than the server asks.
+  // Full jitter (Brooker 2015): anywhere below the doubled back-off; never sooner than the server
+  // asks.
   void wait_before(int number, std::string_view retry_after) {
-    const double ceiling = static_cast<double>(options_.backoff.count()) * static_cast<double>(1LL << std::min(number - 1, 10));
+    const double ceiling = static_cast<double>(options_.backoff.count()) *
+                           static_cast<double>(1LL << std::min(number - 1, 10));
     auto pause = std::chrono::milliseconds(static_cast<std::int64_t>(ceiling * random_.uniform()));
     constexpr std::int64_t kAskedMax = 30;
     if (const auto asked = parse_int(retry_after); asked) {
-      pause = std::max(pause, std::chrono::milliseconds(1000 * std::clamp<std::int64_t>(*asked, 0, kAskedMax)));
+      pause = std::max(
+          pause, std::chrono::milliseconds(1000 * std::clamp<std::int64_t>(*asked, 0, kAskedMax)));
     }
     std::mutex mutex;
     std::condition_variable never;
@@ -174,7 +180,8 @@ class CurlClient final : public Client {
     return {};
   }
 
-  void set_request(CURL* handle, const ClientRequest& request, std::FILE* file, HeaderList& headers) const {
+  void set_request(CURL* handle, const ClientRequest& request, std::FILE* file,
+                   HeaderList& headers) const {
     const auto ms = [](std::chrono::milliseconds time) { return static_cast<long>(time.count()); };
     curl_easy_setopt(handle, CURLOPT_URL, request.url.c_str());
     curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -185,7 +192,8 @@ class CurlClient final : public Client {
     // Counts only while nothing moves, so that a long transfer may take its time.
     curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 1L);
     curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, std::max(1L, ms(options_.timeout) / 1000));
-    if (!options_.ca_file.empty()) curl_easy_setopt(handle, CURLOPT_CAINFO, options_.ca_file.c_str());
+    if (!options_.ca_file.empty())
+      curl_easy_setopt(handle, CURLOPT_CAINFO, options_.ca_file.c_str());
 
     for (const auto& [name, value] : request.headers.all()) headers.add(name + ": " + value);
     if (file != nullptr) {
@@ -193,12 +201,14 @@ class CurlClient final : public Client {
       const auto size = std::filesystem::file_size(request.body_file, failure);
       curl_easy_setopt(handle, CURLOPT_UPLOAD, 1L);
       curl_easy_setopt(handle, CURLOPT_READDATA, file);
-      curl_easy_setopt(handle, CURLOPT_INFILESIZE_LARGE, failure ? curl_off_t{-1} : static_cast<curl_off_t>(size));
+      curl_easy_setopt(handle, CURLOPT_INFILESIZE_LARGE,
+                       failure ? curl_off_t{-1} : static_cast<curl_off_t>(size));
     } else if (request.method == "HEAD") {
       curl_easy_setopt(handle, CURLOPT_NOBODY, 1L);
     } else if (request.method != "GET" || !request.body.empty()) {
       curl_easy_setopt(handle, CURLOPT_POSTFIELDS, request.body.data());
-      curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+      curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE,
+                       static_cast<curl_off_t>(request.body.size()));
       // Small bodies go at once, not after a round trip.
       headers.add("Expect:");
       if (!request.headers.has("Content-Type")) headers.add("Content-Type:");

@@ -21,7 +21,7 @@ struct ClientOptions {
   std::chrono::milliseconds backoff{200};     // doubles with each attempt, with full jitter
   std::size_t response_bytes_max = 256 << 20;
   std::size_t connections_per_host_max = 16;
-  std::string ca_file;                        // PEM; the system's when empty
+  std::string ca_file;  // PEM; the system's when empty
 };
 
 struct ClientRequest {
@@ -36,8 +36,8 @@ struct ClientRequest {
   bool idempotent = false;
 };
 
-// Keeps connections alive and reuses them. Safe to share between threads; calls block. `random`, of which
-// retries take their jitter, must outlive the client.
+// Keeps connections alive and reuses them. Safe to share between threads; calls block. `random`, of
+// which retries take their jitter, must outlive the client.
 class Client {
  public:
   static std::unique_ptr<Client> create(Random& random, ClientOptions options = {});
@@ -47,8 +47,8 @@ class Client {
   // deadline_exceeded for a time-out.
   virtual Result<Response> call(const ClientRequest& request) = 0;
 
-  // The body goes to `piece` as it arrives, for any status; the response returned has none. Not retried
-  // once a piece was delivered.
+  // The body goes to `piece` as it arrives, for any status; the response returned has none. Not
+  // retried once a piece was delivered.
   virtual Result<Response> stream(const ClientRequest& request,
                                   const std::function<Result<void>(std::string_view)>& piece) = 0;
 };

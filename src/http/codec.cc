@@ -19,7 +19,8 @@ namespace {
 constexpr std::size_t kPieceBytes = 64 << 10;
 constexpr int kZlibLevel = 5;
 constexpr int kZstdLevel = 3;
-// 8 MiB, the most that RFC 8878 lets a decoder be asked for; more would be a cheap way to take memory.
+// 8 MiB, the most that RFC 8878 lets a decoder be asked for; more would be a cheap way to take
+// memory.
 constexpr int kZstdWindowLogMax = 23;
 
 Error broken(Coding coding) {
@@ -133,7 +134,8 @@ class ZlibEncoder : public Encoder {
  public:
   explicit ZlibEncoder(Coding coding) {
     const int window_bits = coding == Coding::kGzip ? 15 + 16 : 15;
-    const int status = deflateInit2(&stream_, kZlibLevel, Z_DEFLATED, window_bits, 8, Z_DEFAULT_STRATEGY);
+    const int status =
+        deflateInit2(&stream_, kZlibLevel, Z_DEFLATED, window_bits, 8, Z_DEFAULT_STRATEGY);
     CHECK(status == Z_OK);
   }
   ~ZlibEncoder() override { deflateEnd(&stream_); }
@@ -144,7 +146,9 @@ class ZlibEncoder : public Encoder {
     CHECK(bytes.size() <= std::numeric_limits<uInt>::max());
     stream_.next_in = as_input(bytes);
     stream_.avail_in = static_cast<uInt>(bytes.size());
-    const int mode = flush == Flush::kEnd ? Z_FINISH : flush == Flush::kAll ? Z_SYNC_FLUSH : Z_NO_FLUSH;
+    const int mode = flush == Flush::kEnd   ? Z_FINISH
+                     : flush == Flush::kAll ? Z_SYNC_FLUSH
+                                            : Z_NO_FLUSH;
     do {
       const std::size_t before = out.size();
       out.resize(before + 16384);
@@ -190,7 +194,8 @@ class ZstdEncoder : public Encoder {
 double weight(std::string_view parameters) {
   for (const auto part : split(parameters, ';')) {
     const auto text = trim(part);
-    if (text.starts_with("q=") || text.starts_with("Q=")) return parse_double(text.substr(2)).value_or(0);
+    if (text.starts_with("q=") || text.starts_with("Q="))
+      return parse_double(text.substr(2)).value_or(0);
   }
   return 1;
 }
@@ -242,9 +247,9 @@ bool is_compressible(std::string_view content_type) {
   if (type.starts_with("text/")) return type != "text/event-stream";
   if (type.ends_with("+json") || type.ends_with("+xml")) return true;
   constexpr std::array<std::string_view, 9> kTypes = {
-      "application/json",       "application/x-ndjson",  "application/jsonl",
-      "application/javascript", "application/xml",       "application/yaml",
-      "application/x-yaml",     "application/wasm",      "image/svg+xml"};
+      "application/json",       "application/x-ndjson", "application/jsonl",
+      "application/javascript", "application/xml",      "application/yaml",
+      "application/x-yaml",     "application/wasm",     "image/svg+xml"};
   return std::find(kTypes.begin(), kTypes.end(), type) != kTypes.end();
 }
 

@@ -21,8 +21,8 @@ std::string_view coding_name(Coding coding);
 // Of a Content-Encoding field; nullopt for what is not known here, also for several at once.
 std::optional<Coding> content_coding(std::string_view value);
 
-// The coding to answer with, of an Accept-Encoding field. Among equally welcome ones zstd comes first,
-// then gzip.
+// The coding to answer with, of an Accept-Encoding field. Among equally welcome ones zstd comes
+// first, then gzip.
 Coding accepted_coding(std::string_view value);
 
 // Whether a body of this media type shrinks: text, JSON, XML, …

@@ -28,10 +28,11 @@ using boost::system::error_code;
 constexpr std::size_t kInputBytesIdle = 2 << 10;
 constexpr std::size_t kInputBytesMax = 64 << 10;
 constexpr std::size_t kPipeBytesMax = 256 << 10;
-constexpr std::size_t kOutputBytesMax = 256 << 10;  // above it, no further pipelined request is begun
+constexpr std::size_t kOutputBytesMax = 256
+                                        << 10;  // above it, no further pipelined request is begun
 constexpr std::uint64_t kDiscardBytesMax = 256 << 10;
-constexpr std::size_t kJoinBytesMax = 16 << 10;     // a body this small is copied behind its head
-constexpr std::size_t kTurnBytesMax = 1 << 20;      // sent before other connections get their turn
+constexpr std::size_t kJoinBytesMax = 16 << 10;  // a body this small is copied behind its head
+constexpr std::size_t kTurnBytesMax = 1 << 20;   // sent before other connections get their turn
 constexpr std::chrono::milliseconds kLingerTime{2'000};
 
 bool is_sane_request_id(std::string_view id) {
@@ -61,7 +62,8 @@ bool decode_body(Exchange& exchange, Coding coding, std::size_t bytes_max, std::
   auto body = std::make_unique<WholeBody>(std::move(bytes));
   const auto decoded = body->decode(coding, bytes_max);
   if (!decoded.ok()) {
-    exchange.refuse(decoded.error().code == Code::kResourceExhausted ? 413 : 400, decoded.error().message);
+    exchange.refuse(decoded.error().code == Code::kResourceExhausted ? 413 : 400,
+                    decoded.error().message);
     return false;
   }
   exchange.request.body = std::move(body);
@@ -70,8 +72,8 @@ bool decode_body(Exchange& exchange, Coding coding, std::size_t bytes_max, std::
 
 }  // namespace
 
-// Carries calls of other threads to the connection's loop. Holds the connection weakly: it dies with its
-// client, however long a reply is parked.
+// Carries calls of other threads to the connection's loop. Holds the connection weakly: it dies
+// with its client, however long a reply is parked.
 class ConnectionPort : public Port {
  public:
   ConnectionPort(std::shared_ptr<Loop> loop, std::weak_ptr<Connection> connection)
@@ -141,26 +143,29 @@ void Connection::start() {
   remote_ = (peer.address().is_v6() ? "[" + host + "]" : host) + ":" + std::to_string(peer.port());
   if (core_.tls) return handshake();
   next_request();
-  start_read();
+  pump();
 }
 
 void Connection::turn_away() {
   constexpr std::string_view kFull =
-      "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+      "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: "
+      "close\r\n\r\n";
   // Best effort: the socket's buffer is empty, so it either fits or the client is gone.
-  if (!core_.tls) ::send(socket_.native_handle(), kFull.data(), kFull.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (!core_.tls)
+    ::send(socket_.native_handle(), kFull.data(), kFull.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 void Connection::handshake() {
   phase_ = Phase::kHandshake;
   read_deadline_ns_ = in(core_.options.header_timeout);
   tls_ = std::make_unique<asio::ssl::stream<asio::ip::tcp::socket&>>(socket_, *core_.tls);
-  tls_->async_handshake(asio::ssl::stream_base::server, [self = shared_from_this()](error_code error) {
-    if (self->closed_) return;
-    if (error) return self->close();
-    self->next_request();
-    self->start_read();
-  });
+  tls_->async_handshake(asio::ssl::stream_base::server,
+                        [self = shared_from_this()](error_code error) {
+                          if (self->closed_) return;
+                          if (error) return self->close();
+                          self->next_request();
+                          self->pump();
+                        });
 }
 
 void Connection::drain() {
@@ -212,7 +217,8 @@ void Connection::time_out(std::int64_t now) {
   close();
 }
 
-// --- Input ---------------------------------------------------------------------------------------------
+// --- Input
+// ---------------------------------------------------------------------------------------------
 
 void Connection::start_read() {
   if (reading_ || closed_ || end_of_input_ || !wants_input() || !make_room()) return;
@@ -241,7 +247,8 @@ bool Connection::wants_input() const {
   return false;
 }
 
-// The buffer is small while a connection is idle and grows with what arrives. False when it is full.
+// The buffer is small while a connection is idle and grows with what arrives. False when it is
+// full.
 bool Connection::make_room() {
   const std::size_t held = input_.end - input_.begin;
   const std::size_t most = std::max(kInputBytesMax, core_.options.header_bytes_max + 1);
@@ -332,9 +339,7 @@ bool Connection::step_head() {
     case HeadParser::Step::kMore:
       if (end_of_input_) close();
       return false;
-    case HeadParser::Step::kRefused:
-      refuse_malformed(head_parser_.refusal());
-      return true;
+    case HeadParser::Step::kRefused: refuse_malformed(head_parser_.refusal()); return true;
     case HeadParser::Step::kDone:
       input_.begin += head_parser_.bytes();
       begin_request(std::move(head_parser_.head()));
@@ -402,7 +407,8 @@ void Connection::next_request() {
   read_deadline_ns_ = in(core_.options.idle_timeout);
 }
 
-// --- From head to handler ------------------------------------------------------------------------------
+// --- From head to handler
+// ------------------------------------------------------------------------------
 
 void Connection::begin_request(RequestHead head) {
   core_.requests.fetch_add(1, std::memory_order_relaxed);
@@ -423,7 +429,7 @@ void Connection::begin_request(RequestHead head) {
   continue_wanted_ = head.expect_continue && input_.empty();
   const std::string target = std::move(head.target);
   fill_request(head);
-  if (target == "*") return exchange_->send(Response::empty());
+  if (target == "*") return send(Response::empty());
   if (const auto refusal = fill_target(target, exchange_->request)) {
     return refuse(refusal->status, refusal->message);
   }
@@ -456,7 +462,8 @@ void Connection::fill_request(RequestHead& head) {
 
 bool Connection::find_route(const std::string& target) {
   Request& request = exchange_->request;
-  auto match = core_.router.match(request.method, std::string_view(target).substr(0, target.find('?')));
+  auto match =
+      core_.router.match(request.method, std::string_view(target).substr(0, target.find('?')));
   if (match.route != nullptr) {
     route_ = match.route;
     for (auto& [name, value] : match.parameters) {
@@ -471,9 +478,10 @@ bool Connection::find_route(const std::string& target) {
   std::string allowed;
   for (const auto& method : match.allowed) allowed += (allowed.empty() ? "" : ", ") + method;
   if (request.method == "OPTIONS") {
-    exchange_->send({204, {{"Allow", allowed}}, {}});
+    send({204, {{"Allow", allowed}}, {}});
   } else {
-    refuse(405, request.path + " answers to " + allowed + ", not to " + request.method, {{"Allow", allowed}});
+    refuse(405, request.path + " answers to " + allowed + ", not to " + request.method,
+           {{"Allow", allowed}});
   }
   return false;
 }
@@ -499,13 +507,16 @@ bool Connection::open_body(const RequestHead& head) {
   }
   read_deadline_ns_ = in(core_.options.body_timeout);
   if (!options.stream_body) {
-    whole_body_.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(head.content_length, 1 << 20)));
+    whole_body_.reserve(
+        static_cast<std::size_t>(std::min<std::uint64_t>(head.content_length, 1 << 20)));
     return true;
   }
   const auto number = number_;
-  pipe_ = std::make_shared<BodyPipe>(kPipeBytesMax, [port = port_, number] { port->body_has_room(number); });
-  exchange_->request.body = std::make_unique<PipedBody>(
-      pipe_, body_coding_, options.body_bytes_max, [port = port_, number] { port->send_continue(number); });
+  pipe_ = std::make_shared<BodyPipe>(kPipeBytesMax,
+                                     [port = port_, number] { port->body_has_room(number); });
+  exchange_->request.body =
+      std::make_unique<PipedBody>(pipe_, body_coding_, options.body_bytes_max,
+                                  [port = port_, number] { port->send_continue(number); });
   return true;
 }
 
@@ -527,7 +538,8 @@ void Connection::dispatch() {
 void Connection::run_on_loop() {
   // Held here: the answer may end the exchange while its handler still looks at the request.
   const auto exchange = exchange_;
-  if (!decode_body(*exchange, body_coding_, route_->options.body_bytes_max, std::move(whole_body_))) return;
+  if (!decode_body(*exchange, body_coding_, route_->options.body_bytes_max, std::move(whole_body_)))
+    return;
   run_handler(*route_, exchange);
 }
 
@@ -558,7 +570,11 @@ void Connection::run_on_worker() {
 void Connection::refuse(int status, std::string_view message, Headers more) {
   auto response = core_.router.error_response(exchange_->request, status, message);
   for (const auto& [name, value] : more.all()) response.headers.set(name, value);
-  // Kept: the answer ends the connection's own hold of it.
+  send(std::move(response));
+}
+
+void Connection::send(Response response) {
+  // Held here: the answer ends the connection's own hold of it.
   const auto exchange = exchange_;
   exchange->send(std::move(response));
 }
@@ -593,7 +609,8 @@ std::string Connection::request_id(const Headers& headers) const {
   return id;
 }
 
-// --- From answer to output -----------------------------------------------------------------------------
+// --- From answer to output
+// -----------------------------------------------------------------------------
 
 void Connection::answer(Answer answer) {
   if (has_answer_) return;
@@ -700,7 +717,8 @@ void Connection::cut() {
   close();
 }
 
-// --- Output --------------------------------------------------------------------------------------------
+// --- Output
+// --------------------------------------------------------------------------------------------
 
 void Connection::push(std::string bytes) {
   if (bytes.empty()) return;
@@ -805,12 +823,13 @@ bool Connection::send_file_bytes() {
 void Connection::wait_writable() {
   writing_ = true;
   write_deadline_ns_ = in(core_.options.body_timeout);
-  socket_.async_wait(asio::ip::tcp::socket::wait_write, [self = shared_from_this()](error_code error) {
-    self->writing_ = false;
-    if (self->closed_) return;
-    if (error) return self->close();
-    self->pump();
-  });
+  socket_.async_wait(asio::ip::tcp::socket::wait_write,
+                     [self = shared_from_this()](error_code error) {
+                       self->writing_ = false;
+                       if (self->closed_) return;
+                       if (error) return self->close();
+                       self->pump();
+                     });
 }
 
 void Connection::send_tls() {
@@ -841,8 +860,8 @@ void Connection::send_tls() {
                     });
 }
 
-// Closes our side and waits for the client to close its own: closing at once while it still sends would
-// reset the connection and take the answer with it (RFC 9112, 9.6).
+// Closes our side and waits for the client to close its own: closing at once while it still sends
+// would reset the connection and take the answer with it (RFC 9112, 9.6).
 void Connection::linger() {
   phase_ = Phase::kLinger;
   read_deadline_ns_ = in(kLingerTime);

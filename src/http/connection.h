@@ -24,8 +24,8 @@
 #include "http/router.h"
 #include "http/server.h"
 
-// The inside of the server: connections and the loops that they live on. Only server.cc and connection.cc
-// include this, since Asio's headers are heavy.
+// The inside of the server: connections and the loops that they live on. Only server.cc and
+// connection.cc include this, since Asio's headers are heavy.
 
 namespace ciclo::http {
 
@@ -50,8 +50,8 @@ struct ServerCore {
   std::size_t open = 0;  // guarded by mutex
 };
 
-// A thread's event loop and the connections that belong to it. Shared with parked replies, which may
-// outlive the server and then find it stopped.
+// A thread's event loop and the connections that belong to it. Shared with parked replies, which
+// may outlive the server and then find it stopped.
 struct Loop {
   explicit Loop(std::uint64_t seed) : random(seed) {}
 
@@ -66,7 +66,7 @@ struct Loop {
   bool on_thread() { return io.get_executor().running_in_this_thread(); }
 
   boost::asio::io_context io{1};
-  SeededRandom random;  // of request ids
+  SeededRandom random;                                                       // of request ids
   std::unordered_map<Connection*, std::shared_ptr<Connection>> connections;  // on the loop's thread
   std::atomic<std::size_t> open{0};
 
@@ -74,8 +74,8 @@ struct Loop {
   bool stopped = false;  // guarded by mutex
 };
 
-// One client. Everything happens on the loop's thread. One request at a time: what is pipelined behind it
-// waits in the input buffer, and when that is full, in the kernel.
+// One client. Everything happens on the loop's thread. One request at a time: what is pipelined
+// behind it waits in the input buffer, and when that is full, in the kernel.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   Connection(ServerCore& core, std::shared_ptr<Loop> loop, boost::asio::ip::tcp::socket socket);
@@ -144,6 +144,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void run_on_worker();
   void refuse(int status, std::string_view message, Headers more = {});
   void refuse_malformed(const Refusal& refusal);
+  void send(Response response);
 
   // From answer to output.
   void answer(Answer answer);
@@ -194,11 +195,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::uint64_t number_ = 0;
   std::shared_ptr<Exchange> exchange_;  // shared with the reply; null between requests
   const Router::Route* route_ = nullptr;
-  std::string whole_body_;           // of a route that wants all of it
+  std::string whole_body_;  // of a route that wants all of it
   Coding body_coding_ = Coding::kIdentity;
-  std::shared_ptr<BodyPipe> pipe_;   // shared with the body of a route that reads as it comes
-  std::uint64_t body_bytes_ = 0;     // on the wire
-  bool continue_wanted_ = false;     // the client waits for "100 Continue"
+  std::shared_ptr<BodyPipe> pipe_;  // shared with the body of a route that reads as it comes
+  std::uint64_t body_bytes_ = 0;    // on the wire
+  bool continue_wanted_ = false;    // the client waits for "100 Continue"
   bool keep_alive_ = true;
   bool is_http_1_0_ = false;
   bool has_answer_ = false;
@@ -210,7 +211,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::deque<Output> output_;
   std::size_t output_bytes_ = 0;  // in memory
   bool writing_ = false;
-  std::string in_flight_;         // TLS: what is being written
+  std::string in_flight_;  // TLS: what is being written
 
   std::int64_t read_deadline_ns_ = 0;   // 0: none
   std::int64_t write_deadline_ns_ = 0;  // 0: none

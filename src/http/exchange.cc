@@ -27,13 +27,15 @@ bool may_compress(int status, const Headers& headers) {
 
 void mark_encoded(Headers& headers, Coding coding) {
   headers.set("Content-Encoding", std::string(coding_name(coding)));
-  // The encoded form is another sequence of bytes, so a strong validator would lie (RFC 9110, 8.8.3).
+  // The encoded form is another sequence of bytes, so a strong validator would lie (RFC
+  // 9110, 8.8.3).
   const std::string tag(headers.get("ETag"));
   if (tag.starts_with('"')) headers.set("ETag", "W/" + tag);
 }
 
 void compress(Response& response, Coding accepted) {
-  if (response.body.size() < kCompressBytesMin || !may_compress(response.status, response.headers)) return;
+  if (response.body.size() < kCompressBytesMin || !may_compress(response.status, response.headers))
+    return;
   if (!response.headers.has("Vary")) response.headers.add("Vary", "Accept-Encoding");
   if (accepted == Coding::kIdentity) return;
   std::string encoded = encode(accepted, response.body);
@@ -47,8 +49,9 @@ enum class Framing { kChunks, kLength, kConnection, kNone };
 
 class ResponseStream : public Stream {
  public:
-  ResponseStream(std::shared_ptr<Port> port, std::uint64_t number, std::shared_ptr<StreamBuffer> buffer,
-                 Framing framing, std::uint64_t length, Coding coding)
+  ResponseStream(std::shared_ptr<Port> port, std::uint64_t number,
+                 std::shared_ptr<StreamBuffer> buffer, Framing framing, std::uint64_t length,
+                 Coding coding)
       : port_(std::move(port)),
         number_(number),
         buffer_(std::move(buffer)),
@@ -107,7 +110,8 @@ class ResponseStream : public Stream {
     if (buffer_->bytes.size() >= kStreamBytesMax && port_->on_loop()) {
       return resource_exhausted("the client is slower than the event loop may wait");
     }
-    buffer_->taken.wait(lock, [&] { return buffer_->bytes.size() < kStreamBytesMax || buffer_->gone; });
+    buffer_->taken.wait(lock,
+                        [&] { return buffer_->bytes.size() < kStreamBytesMax || buffer_->gone; });
     if (buffer_->gone) return unavailable("the client went away");
     buffer_->bytes += framed;
     announce(lock);
@@ -168,7 +172,9 @@ void Exchange::send(Response response) {
 
 std::unique_ptr<Stream> Exchange::stream(int status, Headers headers) {
   const auto length = parse_int(headers.get("Content-Length"));
-  Framing framing = length ? Framing::kLength : shape.chunks ? Framing::kChunks : Framing::kConnection;
+  Framing framing = length         ? Framing::kLength
+                    : shape.chunks ? Framing::kChunks
+                                   : Framing::kConnection;
   Coding coding = Coding::kIdentity;
   if (!length && may_compress(status, headers)) {
     coding = shape.accepted;

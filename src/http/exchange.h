@@ -12,8 +12,8 @@
 #include "http/codec.h"
 #include "http/message.h"
 
-// One request and its answer, between the handler's thread and the connection's loop. The work that takes
-// time (compression, opening files, putting the head together) is done on the handler's side.
+// One request and its answer, between the handler's thread and the connection's loop. The work that
+// takes time (compression, opening files, putting the head together) is done on the handler's side.
 
 namespace ciclo::http {
 
@@ -30,16 +30,16 @@ class OpenFile {
   const int descriptor_;
 };
 
-// The bytes of a streamed answer that the connection has not taken yet. Shared by the thread that writes
-// and the loop.
+// The bytes of a streamed answer that the connection has not taken yet. Shared by the thread that
+// writes and the loop.
 struct StreamBuffer {
   std::mutex mutex;
   std::condition_variable taken;
-  std::string bytes;           // guarded by mutex; framed
-  bool announced = false;      // guarded by mutex; the loop knows that there is something to take
-  bool finished = false;       // guarded by mutex; nothing will follow
-  bool cut = false;            // guarded by mutex; the writer gave up in the middle
-  bool gone = false;           // guarded by mutex; the connection is closed
+  std::string bytes;       // guarded by mutex; framed
+  bool announced = false;  // guarded by mutex; the loop knows that there is something to take
+  bool finished = false;   // guarded by mutex; nothing will follow
+  bool cut = false;        // guarded by mutex; the writer gave up in the middle
+  bool gone = false;       // guarded by mutex; the connection is closed
   std::atomic<bool> closed{false};  // what Stream::closed tells
   bool events = false;              // text/event-stream; set before it is shared
 
@@ -59,8 +59,8 @@ struct Answer {
   bool ends_with_connection = false;  // HTTP/1.0 knows no other end of a stream
 };
 
-// The connection, as other threads may use it: each call is carried out on its loop, or not at all once
-// the connection is gone or serves another request.
+// The connection, as other threads may use it: each call is carried out on its loop, or not at all
+// once the connection is gone or serves another request.
 class Port {
  public:
   virtual ~Port() = default;
@@ -90,7 +90,9 @@ class Exchange : public Reply::Sink {
   std::atomic<bool> abandoned{false};
 
   std::uint64_t number() const { return number_; }
-  void refuse(int status, std::string message) { port_->refuse(number_, status, std::move(message)); }
+  void refuse(int status, std::string message) {
+    port_->refuse(number_, status, std::move(message));
+  }
 
   void send(Response response) override;
   std::unique_ptr<Stream> stream(int status, Headers headers) override;

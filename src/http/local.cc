@@ -8,21 +8,10 @@
 #include <optional>
 #include <utility>
 
+#include "http/body.h"
+
 namespace ciclo::http {
 namespace {
-
-class WholeBody : public Body {
- public:
-  explicit WholeBody(std::string bytes) : bytes_(std::move(bytes)) {}
-  Result<void> read(const std::function<Result<void>(std::string_view)>& piece) override {
-    if (bytes_.empty()) return {};
-    return piece(bytes_);
-  }
-  Result<std::string_view> all() override { return std::string_view(bytes_); }
-
- private:
-  std::string bytes_;
-};
 
 // Holds the answer until somebody takes it.
 class Waiting : public Reply::Sink, public std::enable_shared_from_this<Waiting> {
@@ -78,12 +67,15 @@ class CollectingStream : public Stream {
 };
 
 std::unique_ptr<Stream> Waiting::stream(int status, Headers headers) {
-  return std::make_unique<CollectingStream>(shared_from_this(), Response{status, std::move(headers), {}});
+  return std::make_unique<CollectingStream>(shared_from_this(),
+                                            Response{status, std::move(headers), {}});
 }
 
 }  // namespace
 
-std::unique_ptr<Body> make_body(std::string bytes) { return std::make_unique<WholeBody>(std::move(bytes)); }
+std::unique_ptr<Body> make_body(std::string bytes) {
+  return std::make_unique<WholeBody>(std::move(bytes));
+}
 
 Response call_local(const Router& router, std::string_view method, std::string_view target,
                     std::string body, Headers headers) {

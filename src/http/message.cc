@@ -12,8 +12,8 @@ namespace {
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
 bool same_name(std::string_view a, std::string_view b) {
-  return a.size() == b.size() &&
-         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
+                                            [](char x, char y) { return lower(x) == lower(y); });
 }
 
 std::string_view first_value(const std::multimap<std::string, std::string, std::less<>>& values,
@@ -58,7 +58,9 @@ void Headers::set(std::string_view name, std::string value) {
   fields_.emplace_back(std::string(name), std::move(value));
 }
 
-std::string_view Request::query_value(std::string_view name) const { return first_value(query, name); }
+std::string_view Request::query_value(std::string_view name) const {
+  return first_value(query, name);
+}
 
 std::string_view Request::path_value(std::string_view name) const {
   const auto found = path_parameters.find(name);
@@ -114,7 +116,9 @@ std::string event_text(std::string_view kind, std::string_view id, std::string_v
     out.append(name).append(": ").append(value).append("\n");
   };
   // A line break would end the field; kinds and ids hold none.
-  const auto one_line = [](std::string_view text) { return text.substr(0, text.find_first_of("\r\n")); };
+  const auto one_line = [](std::string_view text) {
+    return text.substr(0, text.find_first_of("\r\n"));
+  };
   if (!kind.empty()) line("event", one_line(kind));
   if (!id.empty()) line("id", one_line(id));
   // Browsers end a line at CRLF, CR and LF alike.
@@ -166,7 +170,8 @@ std::string percent_encode(std::string_view text) {
   return out;
 }
 
-std::optional<std::multimap<std::string, std::string, std::less<>>> parse_query(std::string_view text) {
+std::optional<std::multimap<std::string, std::string, std::less<>>> parse_query(
+    std::string_view text) {
   std::multimap<std::string, std::string, std::less<>> out;
   while (!text.empty()) {
     const auto end = std::min(text.find('&'), text.size());

@@ -15,7 +15,8 @@
 #include "base/context.h"
 #include "base/result.h"
 
-// Requests and replies of HTTP/1.1 (RFC 9110, 9112), as handlers see them. Knows no model, run or user.
+// Requests and replies of HTTP/1.1 (RFC 9110, 9112), as handlers see them. Knows no model, run or
+// user.
 
 namespace ciclo::http {
 
@@ -50,15 +51,15 @@ class Body {
 
 struct Request {
   std::string method;
-  std::string path;                           // decoded; begins with '/'
-  std::string query_text;                     // after '?', not decoded
-  std::multimap<std::string, std::string, std::less<>> query;  // decoded
+  std::string path;                                                 // decoded; begins with '/'
+  std::string query_text;                                           // after '?', not decoded
+  std::multimap<std::string, std::string, std::less<>> query;       // decoded
   std::map<std::string, std::string, std::less<>> path_parameters;  // decoded, by name in the route
   Headers headers;
-  std::string remote;                         // "127.0.0.1:40312"
-  bool secure = false;                        // over TLS
+  std::string remote;   // "127.0.0.1:40312"
+  bool secure = false;  // over TLS
   Context context;
-  std::unique_ptr<Body> body;                 // never null
+  std::unique_ptr<Body> body;  // never null
 
   // The first value of a query or path parameter; empty when there is none.
   std::string_view query_value(std::string_view name) const;
@@ -75,17 +76,17 @@ struct Response {
   static Response empty(int status = 204);
 };
 
-// A body sent piece by piece, chunked, with back-pressure: write blocks while the client is slow and
-// fails with unavailable once it has gone. Used by one thread at a time; destroyed without finish, the
-// connection is cut, so that the client sees the failure. On an event loop write does not wait: it fails
-// with resource_exhausted instead.
+// A body sent piece by piece, chunked, with back-pressure: write blocks while the client is slow
+// and fails with unavailable once it has gone. Used by one thread at a time; destroyed without
+// finish, the connection is cut, so that the client sees the failure. On an event loop write does
+// not wait: it fails with resource_exhausted instead.
 class Stream {
  public:
   virtual ~Stream() = default;
   virtual Result<void> write(std::string_view bytes) = 0;
   virtual Result<void> finish() = 0;
-  // True once the client has gone or closed its side and, for a stream of server-sent events, once the
-  // server drains. For senders that wait between events.
+  // True once the client has gone or closed its side and, for a stream of server-sent events, once
+  // the server drains. For senders that wait between events.
   virtual bool closed() const = 0;
 };
 
@@ -102,8 +103,8 @@ class Reply {
   void send(Response response);
   // Sends status and headers and opens the body. Content-Length in the headers fixes the size.
   std::unique_ptr<Stream> stream(int status, Headers headers);
-  // A file's bytes from `offset`, `length` of them, without passing through user space where possible.
-  // The file is opened at once and may be removed after.
+  // A file's bytes from `offset`, `length` of them, without passing through user space where
+  // possible. The file is opened at once and may be removed after.
   void send_file(int status, Headers headers, const std::string& path, std::uint64_t offset,
                  std::uint64_t length);
 
@@ -132,7 +133,8 @@ std::optional<std::string> percent_decode(std::string_view text, Plus plus);
 std::string percent_encode(std::string_view text);
 
 // "a=1&b=x+y" decoded, in order for equal names; nullopt where percent_decode says so.
-std::optional<std::multimap<std::string, std::string, std::less<>>> parse_query(std::string_view text);
+std::optional<std::multimap<std::string, std::string, std::less<>>> parse_query(
+    std::string_view text);
 
 // The reason phrase of a status: "Not Found".
 std::string_view reason(int status);

@@ -71,7 +71,8 @@ TEST(Query, keeps_repeated_names_in_order_and_empty_values) {
 }
 
 TEST(EventText, splits_data_into_lines_of_any_ending) {
-  EXPECT_EQ(event_text("run", "7", "a\nb\r\nc"), "event: run\nid: 7\ndata: a\ndata: b\ndata: c\n\n");
+  EXPECT_EQ(event_text("run", "7", "a\nb\r\nc"),
+            "event: run\nid: 7\ndata: a\ndata: b\ndata: c\n\n");
   EXPECT_EQ(event_text("", "", ""), "data: \n\n");
   EXPECT_EQ(event_text("a\nb", "", "x\r"), "event: a\ndata: x\ndata: \n\n");
 }

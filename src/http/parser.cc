@@ -79,13 +79,15 @@ std::optional<std::uint64_t> read_decimal(std::string_view text) {
 std::optional<Refusal> read_request_line(std::string_view line, RequestHead& head) {
   const auto first = line.find(' ');
   const auto last = line.rfind(' ');
-  if (first == std::string_view::npos || first == last) return Refusal{400, "malformed request line"};
+  if (first == std::string_view::npos || first == last)
+    return Refusal{400, "malformed request line"};
   const auto method = line.substr(0, first);
   const auto target = line.substr(first + 1, last - first - 1);
   const auto version = line.substr(last + 1);
   if (!is_token(method) || method.size() > 32) return Refusal{400, "malformed method"};
   if (!is_target_text(target)) {
-    return Refusal{400, "the target must hold visible ASCII characters without '#'; escape others as %XX"};
+    return Refusal{
+        400, "the target must hold visible ASCII characters without '#'; escape others as %XX"};
   }
   if (version != "HTTP/1.1" && version != "HTTP/1.0") {
     if (version.starts_with("HTTP/") && version.size() <= 8) {
@@ -146,9 +148,11 @@ std::optional<Refusal> read_framing(RequestHead& head) {
       }
     } else if (same_word(name, "host")) {
       ++hosts;
-      if (value.find_first_of(" \t/@?#,") != std::string::npos) return Refusal{400, "malformed Host"};
+      if (value.find_first_of(" \t/@?#,") != std::string::npos)
+        return Refusal{400, "malformed Host"};
     } else if (same_word(name, "expect")) {
-      if (!same_word(value, "100-continue")) return Refusal{417, "the only expectation is 100-continue"};
+      if (!same_word(value, "100-continue"))
+        return Refusal{417, "the only expectation is 100-continue"};
       head.expect_continue = head.minor_version == 1;
     }
   }
@@ -342,7 +346,8 @@ std::optional<Refusal> fill_target(std::string_view target, Request& request) {
   if (!path) return Refusal{400, "the path holds a broken escape or a NUL"};
   for (const auto segment : split(*path, '/')) {
     // Clients resolve these before they send; what still holds one tries to climb out of a folder.
-    if (segment == "." || segment == "..") return Refusal{400, "the path must not hold '.' or '..' segments"};
+    if (segment == "." || segment == "..")
+      return Refusal{400, "the path must not hold '.' or '..' segments"};
   }
   request.path = std::move(*path);
   auto query = parse_query(request.query_text);

@@ -9,8 +9,9 @@
 
 #include "http/message.h"
 
-// Requests on the wire (RFC 9112), read strictly: whatever two implementations might read differently is
-// refused, since that is how requests are smuggled past a proxy. Pure: bytes in, parts out; no sockets.
+// Requests on the wire (RFC 9112), read strictly: whatever two implementations might read
+// differently is refused, since that is how requests are smuggled past a proxy. Pure: bytes in,
+// parts out; no sockets.
 
 namespace ciclo::http {
 
@@ -56,8 +57,8 @@ class HeadParser {
   Step read_head(std::string_view text);
 
   const std::size_t bytes_max_;
-  std::size_t begin_ = 0;       // where the request line begins, after empty lines
-  std::size_t line_ = 0;        // where the line begins that is not complete yet
+  std::size_t begin_ = 0;  // where the request line begins, after empty lines
+  std::size_t line_ = 0;   // where the line begins that is not complete yet
   std::size_t end_ = 0;
   RequestHead head_;
   Refusal refusal_;
@@ -72,8 +73,8 @@ class BodyParser {
     std::size_t consumed = 0;  // bytes of the input that are done with
     std::string_view data;     // a piece of the body, inside the input; may be empty
   };
-  // Takes at most one piece from the beginning of `text`. Nothing consumed means that more is needed,
-  // unless done() or failed().
+  // Takes at most one piece from the beginning of `text`. Nothing consumed means that more is
+  // needed, unless done() or failed().
   Part next(std::string_view text);
 
   bool done() const { return state_ == State::kDone; }
@@ -90,7 +91,7 @@ class BodyParser {
   Part fail();
 
   State state_ = State::kDone;
-  std::uint64_t left_ = 0;       // of the body, or of the chunk
+  std::uint64_t left_ = 0;  // of the body, or of the chunk
   std::size_t trailer_bytes_ = 0;
 };
 

@@ -95,8 +95,8 @@ struct Router::Node {
 
 namespace {
 
-// Walks the tree, the more particular branch first, until an end has the method. Each node is visited at
-// most once, so the cost is bounded by the number of routes.
+// Walks the tree, the more particular branch first, until an end has the method. Each node is
+// visited at most once, so the cost is bounded by the number of routes.
 template <class Node>
 class Search {
  public:
@@ -153,7 +153,8 @@ class Search {
 
 void complete_allowed(std::vector<std::string>& allowed) {
   if (allowed.empty()) return;
-  if (std::find(allowed.begin(), allowed.end(), "GET") != allowed.end()) allowed.emplace_back("HEAD");
+  if (std::find(allowed.begin(), allowed.end(), "GET") != allowed.end())
+    allowed.emplace_back("HEAD");
   allowed.emplace_back("OPTIONS");
   std::sort(allowed.begin(), allowed.end());
   allowed.erase(std::unique(allowed.begin(), allowed.end()), allowed.end());
@@ -168,7 +169,8 @@ Response default_error(int status, std::string_view message) {
 Router::Router() : root_(std::make_unique<Node>()) {}
 Router::~Router() = default;
 
-void Router::add(std::string_view method, std::string_view path, Handler handler, RouteOptions options) {
+void Router::add(std::string_view method, std::string_view path, Handler handler,
+                 RouteOptions options) {
   CHECK(path.starts_with('/'));
   CHECK(handler != nullptr);
   // On the loop a body is always complete.
@@ -218,7 +220,8 @@ void Router::set_error_shape(std::string_view path_prefix, ErrorShape shape) {
                    [](const auto& a, const auto& b) { return a.first.size() > b.first.size(); });
 }
 
-Response Router::error_response(const Request& request, int status, std::string_view message) const {
+Response Router::error_response(const Request& request, int status,
+                                std::string_view message) const {
   for (const auto& [prefix, shape] : shapes_) {
     if (request.path.starts_with(prefix)) return shape(request, status, message);
   }

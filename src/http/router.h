@@ -14,21 +14,24 @@ namespace ciclo::http {
 
 using Handler = std::function<void(Request&, Reply)>;
 
-// Where a handler runs: plain blocking code on the worker pool, or on the event loop for what is trivial
-// (no lock that is held long, no disk, under about 50 µs). On the loop the body is complete.
+// Where a handler runs: plain blocking code on the worker pool, or on the event loop for what is
+// trivial (no lock that is held long, no disk, under about 50 µs). On the loop the body is
+// complete.
 enum class RunOn { kWorker, kLoop };
 
 struct RouteOptions {
   RunOn run_on = RunOn::kWorker;
   std::size_t body_bytes_max = 64 << 20;  // more is answered 413
-  // True: the handler starts at once and reads the body as it comes; false: it starts with all of it.
+  // True: the handler starts at once and reads the body as it comes; false: it starts with all of
+  // it.
   bool stream_body = false;
 };
 
-// Paths are literal segments, "{name}" for one segment, "{name:int}" for one of digits, and "{name*}" at
-// the end for all that is left (which may be empty or hold slashes). A literal wins over a parameter.
-// Segments are matched before they are decoded, so an encoded slash stays inside its segment. A route
-// is added before the server starts; matching is safe from many threads. "/a/{rest*}" matches "/a" and
+// Paths are literal segments, "{name}" for one segment, "{name:int}" for one of digits, and
+// "{name*}" at the end for all that is left (which may be empty or hold slashes). A literal wins
+// over a parameter. Segments are matched before they are decoded, so an encoded slash stays inside
+// its segment. A route is added before the server starts; matching is safe from many threads.
+// "/a/{rest*}" matches "/a" and
 // "/a/" too, with an empty rest; elsewhere a trailing slash makes another path.
 class Router {
  public:
@@ -36,7 +39,8 @@ class Router {
   ~Router();
 
   // A route that exists already, or a malformed one, is a bug. So is a streamed body on the loop.
-  void add(std::string_view method, std::string_view path, Handler handler, RouteOptions options = {});
+  void add(std::string_view method, std::string_view path, Handler handler,
+           RouteOptions options = {});
 
   struct Route {
     Handler handler;
@@ -44,7 +48,7 @@ class Router {
     std::string path;  // as added; the label of metrics and access log
   };
   struct Match {
-    const Route* route = nullptr;  // nullptr: no such path
+    const Route* route = nullptr;      // nullptr: no such path
     std::vector<std::string> allowed;  // the path exists with these methods only, sorted: 405
     std::vector<std::pair<std::string, std::string>> parameters;  // decoded
   };
@@ -54,8 +58,9 @@ class Router {
   // "METHOD /path" of all routes, sorted. For the reference documentation and its test.
   std::vector<std::string> list() const;
 
-  // Answers what no route matches (status 404, 405) and what the server itself refuses before a handler
-  // runs (400, 408, 413, 431, 503) with the shape that the path's protocol uses. The default is
+  // Answers what no route matches (status 404, 405) and what the server itself refuses before a
+  // handler runs (400, 408, 413, 431, 503) with the shape that the path's protocol uses. The
+  // default is
   // {"error": "…"}.
   using ErrorShape = std::function<Response(const Request&, int status, std::string_view message)>;
   void set_error_shape(std::string_view path_prefix, ErrorShape shape);

@@ -11,8 +11,9 @@ void nothing(Request&, Reply) {}
 class RouterTest : public testing::Test {
  protected:
   RouterTest() {
-    for (const auto* path : {"/", "/runs", "/runs/{id}", "/runs/search", "/runs/{id}/metrics/{step:int}",
-                             "/files/{path*}", "/files/list", "/runs/{name}/tags/{key}"}) {
+    for (const auto* path :
+         {"/", "/runs", "/runs/{id}", "/runs/search", "/runs/{id}/metrics/{step:int}",
+          "/files/{path*}", "/files/list", "/runs/{name}/tags/{key}"}) {
       router_.add("GET", path, nothing);
     }
     router_.add("POST", "/runs", nothing);
@@ -63,9 +64,9 @@ TEST_F(RouterTest, an_encoded_slash_stays_inside_its_segment) {
 }
 
 TEST_F(RouterTest, unknown_paths_are_404) {
-  for (const auto* path : {"/nothing", "/runs/", "/runs/a/", "//", "/runs/r/metrics/1x",
-                           "/runs/r/metrics/", "/runs/r/metrics/1234567890123456789", "/runs/%zz", "",
-                           "runs"}) {
+  for (const auto* path :
+       {"/nothing", "/runs/", "/runs/a/", "//", "/runs/r/metrics/1x", "/runs/r/metrics/",
+        "/runs/r/metrics/1234567890123456789", "/runs/%zz", "", "runs"}) {
     EXPECT_EQ(found("GET", path), "404") << path;
   }
 }
@@ -97,7 +98,8 @@ TEST_F(RouterTest, errors_take_the_shape_of_the_longest_prefix) {
   request.path = "/api/1";
   EXPECT_EQ(router_.error_response(request, 404, "no").body, "api");
   request.path = "/";
-  EXPECT_EQ(router_.error_response(request, 404, "no \"x\"").body, "{\"error\":\"no \\\"x\\\"\"}\n");
+  EXPECT_EQ(router_.error_response(request, 404, "no \"x\"").body,
+            "{\"error\":\"no \\\"x\\\"\"}\n");
 }
 
 TEST(RouterDeath, the_same_route_twice_is_a_bug) {

@@ -3,10 +3,10 @@
 
 #include <openssl/ssl.h>
 
+#include <algorithm>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <algorithm>
-#include <cerrno>
+#include <future>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -29,7 +29,8 @@ constexpr std::chrono::milliseconds kTickMin{5};
 
 // How often time limits are looked at: often enough for the shortest of them.
 std::chrono::milliseconds tick_of(const ServerOptions& options) {
-  const auto shortest = std::min({options.header_timeout, options.body_timeout, options.idle_timeout});
+  const auto shortest =
+      std::min({options.header_timeout, options.body_timeout, options.idle_timeout});
   return std::clamp(shortest / 4, kTickMin, kTickMax);
 }
 
@@ -48,16 +49,18 @@ Result<tcp::endpoint> read_endpoint(asio::io_context& io, const std::string& lis
   if (!error) return tcp::endpoint(address, static_cast<std::uint16_t>(*port));
   tcp::resolver resolver(io);
   const auto found = resolver.resolve(host, std::to_string(*port), tcp::resolver::passive, error);
-  if (error || found.empty()) return invalid_argument("cannot listen on " + listen + ": unknown host");
+  if (error || found.empty())
+    return invalid_argument("cannot listen on " + listen + ": unknown host");
   return found.begin()->endpoint();
 }
 
 // Offers HTTP/1.1 to a client that asks by ALPN (RFC 7301).
-int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_length, const unsigned char* in,
-                    unsigned int in_length, void*) {
+int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_length,
+                    const unsigned char* in, unsigned int in_length, void*) {
   static constexpr unsigned char kOffered[] = "\x08http/1.1";
   unsigned char* chosen = nullptr;
-  const int status = SSL_select_next_proto(&chosen, out_length, kOffered, sizeof kOffered - 1, in, in_length);
+  const int status =
+      SSL_select_next_proto(&chosen, out_length, kOffered, sizeof kOffered - 1, in, in_length);
   *out = chosen;
   return status == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
@@ -71,13 +74,15 @@ Result<std::unique_ptr<asio::ssl::context>> make_tls(const ServerOptions& option
   error_code error;
   SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
   // A renegotiation is a cheap way to make a server work; nobody needs it.
-  SSL_CTX_set_options(context->native_handle(), SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+  SSL_CTX_set_options(context->native_handle(),
+                      SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
   // Buffers of idle connections are given back.
   SSL_CTX_set_mode(context->native_handle(), SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_alpn_select_cb(context->native_handle(), &choose_protocol, nullptr);
   context->use_certificate_chain_file(options.certificate_file, error);
   if (error) {
-    return invalid_argument("cannot use the certificate " + options.certificate_file + ": " + error.message());
+    return invalid_argument("cannot use the certificate " + options.certificate_file + ": " +
+                            error.message());
   }
   context->use_private_key_file(options.private_key_file, asio::ssl::context::pem, error);
   if (error) {
@@ -110,16 +115,17 @@ class AsioServer : public Server {
   void adopt(const std::shared_ptr<Loop>& loop, tcp::socket socket);
   void watch(const std::shared_ptr<Loop>& loop);
   void close_acceptor();
+  bool all_closed_within(std::chrono::milliseconds limit);
   void stop();
 
-  // Closes, politely or not, every connection of every loop.
+  // Drains or closes every connection of every loop.
   void each_connection(void (Connection::*act)());
 
   ServerCore core_;
   const std::chrono::milliseconds tick_;
   std::vector<std::shared_ptr<Loop>> loops_;  // shared with parked replies
   std::vector<std::unique_ptr<asio::steady_timer>> ticks_;
-  std::unique_ptr<tcp::acceptor> acceptor_;       // on the first loop
+  std::unique_ptr<tcp::acceptor> acceptor_;  // on the first loop
   std::unique_ptr<asio::steady_timer> accept_pause_;
   std::string address_;
   std::vector<std::thread> threads_;
@@ -133,18 +139,20 @@ Result<void> AsioServer::open() {
   accept_pause_ = std::make_unique<asio::steady_timer>(io);
   error_code error;
   acceptor_->open(endpoint.protocol(), error);
-  // Not SO_REUSEPORT: a second server on the address must fail, and a drain must not lose connections
-  // that the kernel has already given to a closed socket.
+  // Not SO_REUSEPORT: a second server on the address must fail, and a drain must not lose
+  // connections that the kernel has already given to a closed socket.
   if (!error) acceptor_->set_option(asio::socket_base::reuse_address(true), error);
   if (!error) acceptor_->bind(endpoint, error);
   if (!error) acceptor_->listen(kBacklog, error);
-  if (error) return unavailable("cannot listen on " + core_.options.listen + ": " + error.message());
+  if (error)
+    return unavailable("cannot listen on " + core_.options.listen + ": " + error.message());
   const auto bound = acceptor_->local_endpoint(error);
   const std::string host = bound.address().to_string();
-  address_ = (bound.address().is_v6() ? "[" + host + "]" : host) + ":" + std::to_string(bound.port());
+  address_ =
+      (bound.address().is_v6() ? "[" + host + "]" : host) + ":" + std::to_string(bound.port());
 
-  core_.workers = std::make_unique<WorkerPool>("http-worker", std::max<std::size_t>(core_.options.workers, 1),
-                                               core_.options.queue_max);
+  core_.workers = std::make_unique<WorkerPool>(
+      "http-worker", std::max<std::size_t>(core_.options.workers, 1), core_.options.queue_max);
   accept();
   for (std::size_t i = 0; i < loops_.size(); ++i) {
     ticks_.push_back(std::make_unique<asio::steady_timer>(loops_[i]->io));
@@ -160,15 +168,17 @@ Result<void> AsioServer::open() {
 
 // One acceptor hands connections out to the loop that has the fewest.
 void AsioServer::accept() {
-  const auto loop = *std::min_element(loops_.begin(), loops_.end(), [](const auto& a, const auto& b) {
-    return a->open.load(std::memory_order_relaxed) < b->open.load(std::memory_order_relaxed);
-  });
+  const auto loop =
+      *std::min_element(loops_.begin(), loops_.end(), [](const auto& a, const auto& b) {
+        return a->open.load(std::memory_order_relaxed) < b->open.load(std::memory_order_relaxed);
+      });
   acceptor_->async_accept(loop->io, [this, loop](error_code error, tcp::socket socket) {
     on_accepted(loop, error, std::move(socket));
   });
 }
 
-void AsioServer::on_accepted(const std::shared_ptr<Loop>& loop, error_code error, tcp::socket socket) {
+void AsioServer::on_accepted(const std::shared_ptr<Loop>& loop, error_code error,
+                             tcp::socket socket) {
   if (!acceptor_->is_open()) return;
   if (error == asio::error::no_descriptors || error == asio::error::no_memory ||
       error == asio::error::no_buffer_space) {
@@ -209,7 +219,8 @@ void AsioServer::adopt(const std::shared_ptr<Loop>& loop, tcp::socket socket) {
 
 // Looks at the time limits of the loop's connections, again and again.
 void AsioServer::watch(const std::shared_ptr<Loop>& loop) {
-  const auto index = static_cast<std::size_t>(std::find(loops_.begin(), loops_.end(), loop) - loops_.begin());
+  const auto index =
+      static_cast<std::size_t>(std::find(loops_.begin(), loops_.end(), loop) - loops_.begin());
   ticks_[index]->expires_after(tick_);
   ticks_[index]->async_wait([this, loop](error_code cancelled) {
     if (cancelled) return;
@@ -227,16 +238,21 @@ ServerStats AsioServer::stats() const {
   ServerStats stats;
   stats.requests = core_.requests.load(std::memory_order_relaxed);
   stats.refused = core_.refused.load(std::memory_order_relaxed);
-  for (const auto& loop : loops_) stats.connections_open += loop->open.load(std::memory_order_relaxed);
+  for (const auto& loop : loops_)
+    stats.connections_open += loop->open.load(std::memory_order_relaxed);
   return stats;
 }
 
+// Returns when it is closed: no connection is adopted after.
 void AsioServer::close_acceptor() {
-  loops_.front()->post([this] {
+  std::promise<void> closed;
+  loops_.front()->post([this, &closed] {
     error_code ignored;
     acceptor_->close(ignored);
     accept_pause_->cancel();
+    closed.set_value();
   });
+  closed.get_future().wait();
 }
 
 void AsioServer::each_connection(void (Connection::*act)()) {
@@ -253,16 +269,23 @@ void AsioServer::drain(std::chrono::milliseconds limit) {
   core_.draining = true;
   close_acceptor();
   each_connection(&Connection::drain);
+  all_closed_within(limit);
+}
+
+bool AsioServer::all_closed_within(std::chrono::milliseconds limit) {
   std::unique_lock lock(core_.mutex);
-  core_.all_closed.wait_for(lock, limit, [this] { return core_.open == 0; });
+  return core_.all_closed.wait_for(lock, limit, [this] { return core_.open == 0; });
 }
 
 void AsioServer::stop() {
   if (threads_.empty()) return;
   core_.draining = true;
   close_acceptor();
-  // Handlers that wait for a client fail now, so that the workers can end.
-  each_connection(&Connection::close);
+  // Handlers that wait for a client fail now, so that the workers can end. A connection that was
+  // handed to its loop just before is found in the next round.
+  do {
+    each_connection(&Connection::close);
+  } while (!all_closed_within(std::chrono::milliseconds(10)));
   core_.workers.reset();
   for (const auto& loop : loops_) {
     loop->post([loop] { loop->io.stop(); });
@@ -272,9 +295,7 @@ void AsioServer::stop() {
     std::lock_guard lock(loop->mutex);
     loop->stopped = true;
   }
-  ticks_.clear();
-  acceptor_.reset();
-  accept_pause_.reset();
+  for (const auto& tick : ticks_) tick->cancel();
   // What is left in the queues holds references to connections; run, it finds them closed.
   for (const auto& loop : loops_) {
     loop->io.restart();

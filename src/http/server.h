@@ -12,9 +12,9 @@
 #include "base/result.h"
 #include "http/router.h"
 
-// An HTTP/1.1 server. Event loops own the sockets, so an idle connection costs no thread; handlers run on
-// a bounded pool of workers (or on the loop, where their route says so). When all workers are busy and
-// the queue is full, requests are answered 503 with Retry-After at once.
+// An HTTP/1.1 server. Event loops own the sockets, so an idle connection costs no thread; handlers
+// run on a bounded pool of workers (or on the loop, where their route says so). When all workers
+// are busy and the queue is full, requests are answered 503 with Retry-After at once.
 
 namespace ciclo::http {
 
@@ -22,14 +22,14 @@ struct ServerOptions {
   std::string listen = "127.0.0.1:0";  // HOST:PORT; [::1]:0 for IPv6; port 0 takes a free one
   std::size_t loops = 2;               // threads with an event loop each
   std::size_t workers = 16;
-  std::size_t queue_max = 1024;        // requests that wait for a worker
+  std::size_t queue_max = 1024;  // requests that wait for a worker
   std::size_t connections_max = 20'000;
   std::size_t header_bytes_max = 64 << 10;
   std::chrono::milliseconds header_timeout{10'000};  // from the first byte to the end of the header
   std::chrono::milliseconds body_timeout{60'000};    // without a byte of the body
   std::chrono::milliseconds idle_timeout{120'000};   // between requests
   std::chrono::milliseconds request_timeout{0};      // becomes Context::deadline_ns; 0: none
-  std::string certificate_file;  // PEM; TLS when both are set
+  std::string certificate_file;                      // PEM; TLS when both are set
   std::string private_key_file;
   bool access_log = true;
 };

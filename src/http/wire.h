@@ -17,10 +17,12 @@ std::string http_date(std::int64_t ms);
 // Whether a response with this status has a body at all (RFC 9110, 6.4.1).
 bool may_have_body(int status);
 
-// The status line, Date, Server, X-Request-Id and the handler's own fields, each line with its end, but
-// not the empty line after. Fields of the framing (Content-Length, Transfer-Encoding,
-// Connection) are the server's and left out; so are names that are no token; line breaks in values become blanks.
-std::string head_text(int status, const Headers& headers, std::int64_t now_ms, std::string_view request_id);
+// The status line, Date, Server, X-Request-Id and the handler's own fields, each line with its end,
+// but not the empty line after. Fields of the framing (Content-Length, Transfer-Encoding,
+// Connection) are the server's and left out; so are names that are no token; line breaks in values
+// become blanks.
+std::string head_text(int status, const Headers& headers, std::int64_t now_ms,
+                      std::string_view request_id);
 
 // "Name: value\r\n".
 void append_field(std::string& head, std::string_view name, std::string_view value);
