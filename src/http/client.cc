@@ -4,8 +4,10 @@
 #include <curl/curl.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <condition_variable>
 #include <cstdio>
+#include <filesystem>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -28,7 +30,7 @@ void set_up_curl() {
 struct FileCloser {
   void operator()(std::FILE* file) const { std::fclose(file); }
 };
-using OpenFile = std::unique_ptr<std::FILE, FileCloser>;
+using UploadFile = std::unique_ptr<std::FILE, FileCloser>;
 
 struct HeaderList {
   curl_slist* list = nullptr;
@@ -89,6 +91,18 @@ Error transport_error(CURLcode code, const ClientRequest& request, const char* d
     case CURLE_OUT_OF_MEMORY: return resource_exhausted(where + what);
     default: return unavailable(where + what);
   }
+}
+
+// A line break in a field would begin another one.
+Result<void> check_field(std::string_view name, std::string_view value) {
+  constexpr std::string_view kBreaks("\r\n\0", 3);
+  if (name.empty() || name.find_first_of(kBreaks) != std::string_view::npos ||
+      name.find_first_of(":; ") != std::string_view::npos ||
+      value.find_first_of(kBreaks) != std::string_view::npos) {
+    return invalid_argument("the header field " + quoted(name) +
+                            " must hold no line break, and its name no blank or colon");
+  }
+  return {};
 }
 
 bool may_retry(const ClientRequest& request) {
@@ -155,7 +169,8 @@ class CurlClient final : public Client {
   }
 
   Result<void> attempt_once(const ClientRequest& request, Attempt& attempt) {
-    OpenFile file;
+    for (const auto& [name, value] : request.headers.all()) TRY(check_field(name, value));
+    UploadFile file;
     if (!request.body_file.empty()) {
       file.reset(std::fopen(request.body_file.c_str(), "rbe"));
       if (!file) return file_error("open", request.body_file, errno);
@@ -195,7 +210,10 @@ class CurlClient final : public Client {
     if (!options_.ca_file.empty())
       curl_easy_setopt(handle, CURLOPT_CAINFO, options_.ca_file.c_str());
 
-    for (const auto& [name, value] : request.headers.all()) headers.add(name + ": " + value);
+    // "Name;" sends a field without a value; "Name:" would leave out one of libcurl's own.
+    for (const auto& [name, value] : request.headers.all()) {
+      headers.add(value.empty() ? name + ";" : name + ": " + value);
+    }
     if (file != nullptr) {
       std::error_code failure;
       const auto size = std::filesystem::file_size(request.body_file, failure);

@@ -217,8 +217,7 @@ void Connection::time_out(std::int64_t now) {
   close();
 }
 
-// --- Input
-// ---------------------------------------------------------------------------------------------
+// Input.
 
 void Connection::start_read() {
   if (reading_ || closed_ || end_of_input_ || !wants_input() || !make_room()) return;
@@ -407,8 +406,7 @@ void Connection::next_request() {
   read_deadline_ns_ = in(core_.options.idle_timeout);
 }
 
-// --- From head to handler
-// ------------------------------------------------------------------------------
+// From head to handler.
 
 void Connection::begin_request(RequestHead head) {
   core_.requests.fetch_add(1, std::memory_order_relaxed);
@@ -609,14 +607,14 @@ std::string Connection::request_id(const Headers& headers) const {
   return id;
 }
 
-// --- From answer to output
-// -----------------------------------------------------------------------------
+// From answer to output.
 
 void Connection::answer(Answer answer) {
   if (has_answer_) return;
   has_answer_ = true;
   status_ = answer.status;
   keep_alive_ = may_keep_alive(answer);
+  ends_with_connection_ = answer.ends_with_connection;
   if (!keep_alive_) {
     append_field(answer.head, "Connection", "close");
   } else if (is_http_1_0_) {
@@ -668,6 +666,11 @@ bool Connection::take_stream() {
   answer_bytes_ += bytes.size();
   if (some) push(std::move(bytes));
   if (is_cut) {
+    // Who stops because the client has gone has done right.
+    if (!stream_->closed)
+      log::warn("an answer was not completed",
+                {{"path", exchange_->request.path},
+                 {"request_id", exchange_->request.context.request_id}});
     cut();
   } else if (finished) {
     answered();
@@ -709,16 +712,18 @@ void Connection::log_request(int status) const {
                         {"request_id", request.context.request_id}});
 }
 
-// Ends the connection so that the client sees that its answer is not complete.
+// The answer cannot be completed: ends the connection so that the client sees it.
 void Connection::cut() {
+  keep_alive_ = false;
+  // What came so far still reaches the client, who misses the end that the framing promised.
+  if (!ends_with_connection_) return answered();
   error_code ignored;
-  // A reset, not an orderly end, which would look like the end of an HTTP/1.0 body.
+  // An orderly end would look like the end of the body.
   socket_.set_option(asio::socket_base::linger(true, 0), ignored);
   close();
 }
 
-// --- Output
-// --------------------------------------------------------------------------------------------
+// Output.
 
 void Connection::push(std::string bytes) {
   if (bytes.empty()) return;
@@ -811,7 +816,7 @@ bool Connection::send_file_bytes() {
   }
   if (sent <= 0) {
     // The file has become shorter than Content-Length said, or the client is gone.
-    cut();
+    close();
     return false;
   }
   piece.offset = static_cast<std::uint64_t>(offset);
@@ -838,7 +843,7 @@ void Connection::send_tls() {
     in_flight_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(piece.left, 64 << 10)));
     const auto got = ::pread(piece.file->descriptor(), in_flight_.data(), in_flight_.size(),
                              static_cast<off_t>(piece.offset));
-    if (got <= 0) return cut();
+    if (got <= 0) return close();
     in_flight_.resize(static_cast<std::size_t>(got));
     piece.offset += in_flight_.size();
     piece.left -= in_flight_.size();

@@ -7,6 +7,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -66,7 +67,8 @@ struct Loop {
   bool on_thread() { return io.get_executor().running_in_this_thread(); }
 
   boost::asio::io_context io{1};
-  SeededRandom random;                                                       // of request ids
+  boost::asio::steady_timer tick{io};  // when time limits are looked at next
+  SeededRandom random;                 // of request ids
   std::unordered_map<Connection*, std::shared_ptr<Connection>> connections;  // on the loop's thread
   std::atomic<std::size_t> open{0};
 
@@ -203,6 +205,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool keep_alive_ = true;
   bool is_http_1_0_ = false;
   bool has_answer_ = false;
+  bool ends_with_connection_ = false;  // as the answer says
   int status_ = 0;
   std::uint64_t answer_bytes_ = 0;
   std::int64_t begun_ns_ = 0;

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <future>
 #include <thread>
 #include <utility>
@@ -124,8 +123,7 @@ class AsioServer : public Server {
   ServerCore core_;
   const std::chrono::milliseconds tick_;
   std::vector<std::shared_ptr<Loop>> loops_;  // shared with parked replies
-  std::vector<std::unique_ptr<asio::steady_timer>> ticks_;
-  std::unique_ptr<tcp::acceptor> acceptor_;  // on the first loop
+  std::unique_ptr<tcp::acceptor> acceptor_;   // on the first loop
   std::unique_ptr<asio::steady_timer> accept_pause_;
   std::string address_;
   std::vector<std::thread> threads_;
@@ -155,7 +153,6 @@ Result<void> AsioServer::open() {
       "http-worker", std::max<std::size_t>(core_.options.workers, 1), core_.options.queue_max);
   accept();
   for (std::size_t i = 0; i < loops_.size(); ++i) {
-    ticks_.push_back(std::make_unique<asio::steady_timer>(loops_[i]->io));
     watch(loops_[i]);
     threads_.emplace_back([loop = loops_[i], i] {
       set_thread_name("http-loop-" + std::to_string(i));
@@ -219,10 +216,8 @@ void AsioServer::adopt(const std::shared_ptr<Loop>& loop, tcp::socket socket) {
 
 // Looks at the time limits of the loop's connections, again and again.
 void AsioServer::watch(const std::shared_ptr<Loop>& loop) {
-  const auto index =
-      static_cast<std::size_t>(std::find(loops_.begin(), loops_.end(), loop) - loops_.begin());
-  ticks_[index]->expires_after(tick_);
-  ticks_[index]->async_wait([this, loop](error_code cancelled) {
+  loop->tick.expires_after(tick_);
+  loop->tick.async_wait([this, loop](error_code cancelled) {
     if (cancelled) return;
     const std::int64_t now = core_.clock.monotonic_ns();
     std::vector<std::shared_ptr<Connection>> late;
@@ -295,7 +290,7 @@ void AsioServer::stop() {
     std::lock_guard lock(loop->mutex);
     loop->stopped = true;
   }
-  for (const auto& tick : ticks_) tick->cancel();
+  for (const auto& loop : loops_) loop->tick.cancel();
   // What is left in the queues holds references to connections; run, it finds them closed.
   for (const auto& loop : loops_) {
     loop->io.restart();

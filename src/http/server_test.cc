@@ -324,9 +324,11 @@ TEST_F(ServerTest, a_stream_that_is_dropped_cuts_the_connection) {
     EXPECT_TRUE(stream->write("part").ok());
   });
   start();
+  log::configure(log::Level::kOff, log::Format::kAuto);
   RawClient client(server_->address());
   client.send(get("/dropped"));
-  EXPECT_FALSE(client.read_all().ends_with("0\r\n\r\n"));
+  EXPECT_TRUE(client.read_all().ends_with("\r\n\r\n4\r\npart\r\n"));
+  log::configure(log::Level::kInfo, log::Format::kAuto);
 }
 
 TEST_F(ServerTest, events_reach_the_client_one_by_one_and_end_when_it_goes) {
@@ -587,6 +589,19 @@ TEST_F(ServerTest, a_deadline_comes_with_the_context) {
   });
   start();
   EXPECT_EQ(body_of(ask(get("/deadline"))), "yes");
+}
+
+TEST_F(ServerTest, each_request_leaves_one_line_without_its_query) {
+  options_.access_log = true;
+  start();
+  testing::internal::CaptureStderr();
+  const auto answer = ask(get("/path/a?secret=1", "X-Request-Id: id-1\r\n"));
+  server_.reset();
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::ranges::count(log, '\n'), 1) << log;
+  EXPECT_NE(log.find("id-1"), std::string::npos) << log;
+  EXPECT_NE(log.find("/path/{rest*}"), std::string::npos) << log;
+  EXPECT_EQ(log.find("secret"), std::string::npos) << log;
 }
 
 TEST_F(ServerTest, an_address_that_is_taken_is_refused) {
