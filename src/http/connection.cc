@@ -171,7 +171,7 @@ void Connection::handshake() {
 void Connection::drain() {
   if (stream_ && stream_->events) stream_->closed = true;
   if (phase_ == Phase::kHead && input_.empty() && output_.empty() && !writing_) return close();
-  if (phase_ == Phase::kHandshake) close();
+  if (phase_ == Phase::kHandshake || phase_ == Phase::kLinger) close();
 }
 
 void Connection::close() {
@@ -870,7 +870,8 @@ void Connection::send_tls() {
 void Connection::linger() {
   phase_ = Phase::kLinger;
   read_deadline_ns_ = in(kLingerTime);
-  if (end_of_input_ && !tls_) return close();
+  // A server that ends does not wait for clients that have their answer.
+  if ((end_of_input_ || core_.draining) && !tls_) return close();
   if (tls_) {
     writing_ = true;
     tls_->async_shutdown([self = shared_from_this()](error_code) {

@@ -35,6 +35,12 @@ bool is_unreserved(char c) {
          c == '.' || c == '_' || c == '~';
 }
 
+std::string_view first_line(std::string_view text) {
+  std::size_t end = 0;
+  while (end < text.size() && text[end] != '\r' && text[end] != '\n') ++end;
+  return text.substr(0, end);
+}
+
 }  // namespace
 
 std::string_view Headers::get(std::string_view name) const {
@@ -116,17 +122,15 @@ std::string event_text(std::string_view kind, std::string_view id, std::string_v
     out.append(name).append(": ").append(value).append("\n");
   };
   // A line break would end the field; kinds and ids hold none.
-  const auto one_line = [](std::string_view text) {
-    return text.substr(0, text.find_first_of("\r\n"));
-  };
-  if (!kind.empty()) line("event", one_line(kind));
-  if (!id.empty()) line("id", one_line(id));
-  // Browsers end a line at CRLF, CR and LF alike.
-  while (true) {
-    const auto end = data.find_first_of("\r\n");
-    line("data", data.substr(0, end));
-    if (end == std::string_view::npos) break;
-    data.remove_prefix(end + (data.substr(end).starts_with("\r\n") ? 2 : 1));
+  if (!kind.empty()) line("event", first_line(kind));
+  if (!id.empty()) line("id", first_line(id));
+  std::size_t begin = 0;
+  while (begin <= data.size()) {
+    const std::string_view text = first_line(data.substr(begin));
+    line("data", text);
+    begin += text.size();
+    // Browsers end a line at CRLF, CR and LF alike.
+    begin += data.substr(begin).starts_with("\r\n") ? 2 : 1;
   }
   out += "\n";
   return out;
@@ -173,14 +177,12 @@ std::string percent_encode(std::string_view text) {
 std::optional<std::multimap<std::string, std::string, std::less<>>> parse_query(
     std::string_view text) {
   std::multimap<std::string, std::string, std::less<>> out;
-  while (!text.empty()) {
-    const auto end = std::min(text.find('&'), text.size());
-    const std::string_view pair = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
+  for (const std::string_view pair : split(text, '&')) {
     if (pair.empty()) continue;
-    const auto equals = std::min(pair.find('='), pair.size());
+    const auto equals = pair.find('=');
+    const bool has_value = equals != std::string_view::npos;
     auto name = percent_decode(pair.substr(0, equals), Plus::kSpace);
-    auto value = percent_decode(pair.substr(std::min(equals + 1, pair.size())), Plus::kSpace);
+    auto value = percent_decode(has_value ? pair.substr(equals + 1) : "", Plus::kSpace);
     if (!name || !value) return std::nullopt;
     out.emplace(std::move(*name), std::move(*value));
   }
