@@ -15,10 +15,10 @@ set(CICLO_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-st
 list(APPEND CICLO_WARNINGS -Wno-missing-field-initializers)
 # g++ 12 reports false positives of these inside the C++ library when it optimises.
 list(APPEND CICLO_WARNINGS -Wno-maybe-uninitialized -Wno-restrict
-  -Wno-array-bounds -Wno-stringop-overflow)
+  -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   list(REMOVE_ITEM CICLO_WARNINGS -Wno-maybe-uninitialized -Wno-restrict -Wno-array-bounds
-    -Wno-stringop-overflow)
+    -Wno-stringop-overflow -Wno-stringop-overread)
 endif()
 if(CICLO_WERROR)
   list(APPEND CICLO_WARNINGS -Werror)

@@ -51,8 +51,11 @@ Result<Traffic> read_traffic(const steps::Project& project, const std::filesyste
     return failed_precondition("replaying needs table.time in ciclo.yaml, to know the order of the rows");
   }
   SystemClock clock;
-  const data::Engine engine(clock);
   const TemporaryDirectory work;
+  data::EngineOptions memory;
+  memory.memory_bytes_max = std::size_t{4} << 30;
+  memory.spill_directory = (work.path() / "spill").string();
+  const data::Engine engine(clock, memory);
   std::vector<data::Table> tables;
   for (const auto& [name, source] : project.data) {
     TRY(const auto files, expand_below(directory, source.files));
@@ -123,7 +126,6 @@ struct Month {
   std::int64_t failures = 0;
   std::vector<float> milliseconds;
   std::set<std::string> versions;
-  std::int64_t retrainings = 0;
 };
 
 std::string month_of(std::int64_t ms) { return format_utc(ms).substr(0, 7); }
@@ -160,7 +162,7 @@ class Replay {
       show_progress(traffic, begin);
       TRY(send_day(traffic, begin, end));
       TRY(post_labels(traffic, end, (day + 1) * kDayMs));
-      TRY(settle(month_of(traffic.event_ms[begin])));
+      TRY(settle());
       begin = end;
     }
     TRY(post_labels(traffic, rows, INT64_MAX));
@@ -177,6 +179,7 @@ class Replay {
     for (const auto& alert : alerts.find("items")->items()) {
       ++alarms[month_of(alert.integer_or("end_ms", 0) - 1)];
     }
+    TRY(const auto retrained, retrainings());
     for (auto& [name, month] : months_) {
       json::Value item = json::Value::object({{"month", name}, {"requests", month.requests}, {"failures", month.failures}});
       const auto [from, to] = bounds(traffic, name);
@@ -185,7 +188,8 @@ class Replay {
         TRY(item["beside"], performance(options_.beside, from, to));
       }
       item["alarms"] = alarms[name];
-      item["retrainings"] = month.retrainings;
+      const auto runs = retrained.find(name);
+      item["retrainings"] = runs == retrained.end() ? std::int64_t{0} : runs->second;
       json::Value versions = json::Value::array();
       for (const auto& version : month.versions) versions.push_back(version);
       item["versions"] = std::move(versions);
@@ -285,11 +289,10 @@ class Replay {
   }
 
   // Until nothing is under way any more.
-  Result<void> settle(const std::string& month) {
+  Result<void> settle() {
     while (true) {
       TRY(const json::Value answer,
           api_.post("/api/v1/endpoints/" + project_.endpoint + "/settle", json::Value::object()));
-      months_[month].retrainings += answer.integer_or("runs_started", 0);
       if (answer.find("runs_active")->items().empty()) break;
       std::mutex mutex;
       std::condition_variable never;
@@ -307,6 +310,20 @@ class Replay {
       TRY(api_.post("/api/v1/endpoints/" + endpoint + "/windows/close", json::Value::object()));
     }
     return {};
+  }
+
+  // Retraining runs by the month in which the window that alarmed ended.
+  Result<std::map<std::string, std::int64_t>> retrainings() {
+    TRY(const json::Value page,
+        api_.get("/api/v1/pipeline-runs?limit=1000&pipeline=" + steps::retraining_name(project_.name)));
+    std::map<std::string, std::int64_t> by_month;
+    for (const auto& run : page.find("items")->items()) {
+      const json::Value* cause = run.find("cause");
+      const json::Value* event = cause == nullptr ? nullptr : cause->find("event");
+      const json::Value* body = event == nullptr ? nullptr : event->find("body");
+      if (body != nullptr) ++by_month[month_of(body->integer_or("end_ms", 0) - 1)];
+    }
+    return by_month;
   }
 
   static std::pair<std::int64_t, std::int64_t> bounds(const Traffic& traffic, const std::string& month) {

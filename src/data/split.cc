@@ -138,14 +138,18 @@ class Splitter {
     std::string validation;
     std::string test;
     if (rule_.validation_from.empty() && rule_.test_from.empty()) {
-      TRY(validation, boundary_at(name, 1 - rule_.validation - rule_.test));
-      TRY(test, boundary_at(name, 1 - rule_.test));
+      TRY(validation, boundary_at(name, 1 - rule_.validation - rule_.test, "true"));
+      TRY(test, boundary_at(name, 1 - rule_.test, "true"));
     } else {
       test = rule_.test_from;
-      validation = rule_.validation_from.empty() ? test : rule_.validation_from;
+      validation = rule_.validation_from;
+    }
+    TRY(test, time_literal(test, column->sql_type));
+    if (validation.empty() && !test.empty()) {
+      TRY(validation, boundary_at(name, 1 - rule_.validation, name + " < " + test));
+      if (validation.empty()) validation = rule_.test_from;
     }
     TRY(validation, time_literal(validation, column->sql_type));
-    TRY(test, time_literal(test, column->sql_type));
     TRY(check_order(validation, test));
     const std::string before_test = test.empty() ? "true" : name + " < " + test;
     const std::string from_validation = validation.empty() ? "false" : name + " >= " + validation;
@@ -154,17 +158,19 @@ class Splitter {
                          from_validation + " AND " + before_test, from_test});
   }
 
-  // The time at that share of the rows; empty at the end.
-  Result<std::string> boundary_at(const std::string& name, double share) const {
+  // The time at that share of the rows that meet the condition; empty at the end.
+  Result<std::string> boundary_at(const std::string& name, double share,
+                                  const std::string& condition) const {
+    const std::string rows_of = from_ + " WHERE " + condition;
     TRY(const std::int64_t rows,
-        engine_.query_integer(context_, {table_}, "SELECT count(*) AS n FROM " + from_));
+        engine_.query_integer(context_, {table_}, "SELECT count(*) AS n FROM " + rows_of));
     // 1 - 0.15 - 0.15 is a little less than 0.7.
     const auto index =
         static_cast<std::int64_t>(std::floor(share * static_cast<double>(rows) + 1e-9));
     if (index >= rows) return std::string();
     TRY(const Batch batch,
         engine_.query_all(context_, {table_},
-                          "SELECT CAST(" + name + " AS VARCHAR) AS t FROM " + from_ + " ORDER BY " +
+                          "SELECT CAST(" + name + " AS VARCHAR) AS t FROM " + rows_of + " ORDER BY " +
                               name + " LIMIT 1 OFFSET " + std::to_string(index)));
     return batch.columns[0].texts.at(0);
   }

@@ -82,7 +82,10 @@ TEST_F(Splitter, by_time_takes_boundaries) {
   EXPECT_EQ(parts[1].rows, 31);
   EXPECT_EQ(parts[2].rows, 214);
   rule.validation_from = "";
+  EXPECT_EQ(split(from, rule)[1].rows, 23);  // its share of the 151 days before June
+  rule.validation = 0;
   EXPECT_EQ(split(from, rule)[1].rows, 0);
+  rule.validation = 0.15;
   rule.validation_from = "2013-05-01";
   rule.test_from = "";
   EXPECT_EQ(split(from, rule)[1].rows, 245);

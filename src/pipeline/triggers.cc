@@ -249,7 +249,9 @@ Result<int> Triggers::start(const Stored& trigger, const events::Event* event) {
 // passes.
 Result<int> Triggers::pass(const Stored& trigger, const events::Event* event, const Error& error) {
   if (is_retryable(error)) return error;
-  log::error("a trigger cannot start its pipeline",
+  const bool is_choice = error.code == Code::kFailedPrecondition;
+  const auto say = is_choice ? log::info : log::error;
+  say(is_choice ? "a trigger passes over an event" : "a trigger cannot start its pipeline",
              {{"trigger", trigger.view.spec.name}, {"error", error.message}});
   TRY(database_.transaction([&](sql::Txn& txn) -> Result<void> {
     if (event != nullptr) TRY(events_.advance(txn, trigger.consumer(), event->id));

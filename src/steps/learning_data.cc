@@ -113,7 +113,10 @@ Result<LearningData> prepare(const Job& job, const LearningParameters& parameter
   // Classes are those of the training rows; a class that only validation has is an error there.
   TRY(train::LabelSpace space, train::label_space(training.label, task));
   TRY(std::vector<float> training_labels, train::label_values(training.label, space));
-  TRY(std::vector<float> validation_labels, train::label_values(validation.label, space));
+  std::vector<float> validation_labels;
+  if (validation.label.rows() > 0) {
+    TRY(validation_labels, train::label_values(validation.label, space));
+  }
   TRY(const features::Spec spec, choose_spec(parameters, training.features));
   features::Target target;
   target.values = training_labels;
