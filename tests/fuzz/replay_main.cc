@@ -82,9 +82,10 @@ class Mutator {
   std::size_t place(const std::string& input) { return below(input.size() + 1); }
 
   char byte() {
-    constexpr std::string_view kTelling(
-        "\0\n\r\t \"'\\{}[]():,;-+.0e9<>&*!%@`|#=/?\x7f\x80\xc3\xed\xff", 43);
-    return below(2) == 0 ? kTelling[below(kTelling.size())] : static_cast<char>(random_());
+    // All but the NUL that ends the literal; the one at its beginning counts.
+    static constexpr char kTelling[] =
+        "\0\n\r\t \"'\\{}[]():,;-+.0e9<>&*!%@`|#=/?\x7f\x80\xc3\xed\xff";
+    return below(2) == 0 ? kTelling[below(sizeof kTelling - 1)] : static_cast<char>(random_());
   }
 
   void change(std::string& input) {
