@@ -43,8 +43,8 @@
 namespace ciclo {
 namespace {
 
-constexpr int kRepetitions = 3;
-constexpr std::int64_t kRunNs = 1'500'000'000;
+constexpr int kRepetitions = 5;
+constexpr std::int64_t kRunNs = 1'000'000'000;
 constexpr std::size_t kUnderWayMax = 64;
 constexpr std::int64_t kPaceNs = 500'000;
 constexpr std::array<std::size_t, 4> kConnections = {1, 64, 1'000, 10'000};

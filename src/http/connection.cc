@@ -1,18 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/connection.h"
 
-#include <netinet/tcp.h>
-#include <sys/sendfile.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/write.hpp>
-#include <cerrno>
-#include <cstring>
 #include <exception>
 #include <utility>
 
@@ -100,7 +93,7 @@ class ConnectionPort : public Port {
   void send_continue(std::uint64_t request) override {
     carry(request, [](Connection& connection) {
       if (!std::exchange(connection.continue_wanted_, false) || connection.has_answer_) return;
-      connection.push("HTTP/1.1 100 Continue\r\n\r\n");
+      connection.output_.push("HTTP/1.1 100 Continue\r\n\r\n");
     });
   }
 
@@ -220,9 +213,11 @@ void Connection::time_out(std::int64_t now) {
 // Input.
 
 void Connection::start_read() {
-  if (reading_ || closed_ || end_of_input_ || !wants_input() || !make_room()) return;
+  if (reading_ || closed_ || end_of_input_ || !wants_input()) return;
+  const auto place = make_room();
+  if (place.bytes == 0) return;
   reading_ = true;
-  const auto room = asio::buffer(input_.bytes.get() + input_.end, input_.capacity - input_.end);
+  const auto room = asio::buffer(place.place, place.bytes);
   auto done = [self = shared_from_this()](error_code error, std::size_t bytes) {
     self->on_read(error, bytes);
   };
@@ -246,37 +241,15 @@ bool Connection::wants_input() const {
   return false;
 }
 
-// The buffer is small while a connection is idle and grows with what arrives. False when it is
-// full.
-bool Connection::make_room() {
-  const std::size_t held = input_.end - input_.begin;
+InputBuffer::Room Connection::make_room() {
   const std::size_t most = std::max(kInputBytesMax, core_.options.header_bytes_max + 1);
-  std::size_t wanted = input_.capacity;
-  if (held == 0) {
-    input_.begin = input_.end = 0;
-    if (phase_ == Phase::kHead) wanted = kInputBytesIdle;
-    if (phase_ == Phase::kBody) wanted = kInputBytesMax;
-  } else if (input_.end == input_.capacity && input_.begin == 0) {
-    if (input_.capacity >= most) return false;
-    wanted = std::min(most, input_.capacity * 4);
-  }
-  wanted = std::max(wanted, kInputBytesIdle);
-  if (wanted != input_.capacity) {
-    auto grown = std::make_unique_for_overwrite<char[]>(wanted);
-    if (held > 0) std::memcpy(grown.get(), input_.bytes.get() + input_.begin, held);
-    input_ = {std::move(grown), wanted, 0, held};
-  } else if (input_.end == input_.capacity) {
-    std::memmove(input_.bytes.get(), input_.bytes.get() + input_.begin, held);
-    input_.begin = 0;
-    input_.end = held;
-  }
-  return true;
+  return input_.make_room(phase_ == Phase::kBody ? kInputBytesMax : kInputBytesIdle, most);
 }
 
 void Connection::on_read(error_code error, std::size_t bytes) {
   reading_ = false;
   if (closed_) return;
-  input_.end += bytes;
+  input_.received(bytes);
   if (error == asio::error::eof || error == asio::ssl::error::stream_truncated) {
     on_end_of_input();
   } else if (error) {
@@ -313,7 +286,7 @@ bool Connection::step() {
     case Phase::kBody: return step_body();
     case Phase::kDiscard: return step_discard();
     case Phase::kLinger:
-      input_.begin = input_.end;
+      input_.clear();
       if (end_of_input_) close();
       return false;
     case Phase::kHandshake:
@@ -324,7 +297,7 @@ bool Connection::step() {
 }
 
 bool Connection::step_head() {
-  if (output_bytes_ > kOutputBytesMax) return false;
+  if (output_.bytes_in_memory() > kOutputBytesMax) return false;
   if (input_.empty()) {
     if (!end_of_input_ && !core_.draining) return false;
     phase_ = Phase::kClosing;
@@ -340,7 +313,7 @@ bool Connection::step_head() {
       return false;
     case HeadParser::Step::kRefused: refuse_malformed(head_parser_.refusal()); return true;
     case HeadParser::Step::kDone:
-      input_.begin += head_parser_.bytes();
+      input_.consume(head_parser_.bytes());
       begin_request(std::move(head_parser_.head()));
       return true;
   }
@@ -354,13 +327,14 @@ bool Connection::step_body() {
     return false;
   }
   const auto part = body_parser_.next(input_.view());
-  input_.begin += part.consumed;
+  input_.consume(part.consumed);
   body_bytes_ += part.data.size();
+  if (part.consumed > 0) continue_wanted_ = false;
   if (body_parser_.failed()) {
     keep_alive_ = false;
     if (pipe_) pipe_->fail(invalid_argument("the chunks of the body are malformed"));
     phase_ = Phase::kHandling;
-    input_.begin = input_.end;
+    input_.clear();
     if (!pipe_ && !has_answer_) refuse(400, "the chunks of the body are malformed");
     return true;
   }
@@ -386,7 +360,7 @@ bool Connection::step_body() {
 
 bool Connection::step_discard() {
   const auto part = body_parser_.next(input_.view());
-  input_.begin += part.consumed;
+  input_.consume(part.consumed);
   body_bytes_ += part.consumed;
   if (body_parser_.done()) {
     next_request();
@@ -438,7 +412,7 @@ void Connection::begin_request(RequestHead head) {
     dispatch();
   } else if (continue_wanted_) {
     continue_wanted_ = false;
-    push("HTTP/1.1 100 Continue\r\n\r\n");
+    output_.push("HTTP/1.1 100 Continue\r\n\r\n");
   }
 }
 
@@ -579,7 +553,7 @@ void Connection::send(Response response) {
 
 void Connection::refuse_malformed(const Refusal& refusal) {
   // What follows cannot be told apart from the rest of this request.
-  input_.begin = input_.end;
+  input_.clear();
   core_.requests.fetch_add(1, std::memory_order_relaxed);
   ++number_;
   exchange_ = std::make_shared<Exchange>(port_, number_, core_.clock);
@@ -623,13 +597,13 @@ void Connection::answer(Answer answer) {
   answer.head += "\r\n";
   answer_bytes_ = answer.body.size() + answer.file_length;
   if (answer.body.size() <= kJoinBytesMax) {
-    push(std::move(answer.head += answer.body));
+    output_.push(std::move(answer.head += answer.body));
   } else {
-    push(std::move(answer.head));
-    push(std::move(answer.body));
+    output_.push(std::move(answer.head));
+    output_.push(std::move(answer.body));
   }
   if (answer.file) {
-    output_.push_back({{}, 0, std::move(answer.file), answer.file_offset, answer.file_length});
+    output_.push_file(std::move(answer.file), answer.file_offset, answer.file_length);
   }
   if (answer.stream) {
     stream_ = std::move(answer.stream);
@@ -642,10 +616,10 @@ void Connection::answer(Answer answer) {
 bool Connection::may_keep_alive(const Answer& answer) const {
   if (!keep_alive_ || core_.draining || answer.ends_with_connection) return false;
   if (phase_ != Phase::kBody) return true;
-  // A streamed answer may go on while the body arrives.
-  if (answer.stream && pipe_) return true;
   // The client that was not told to continue may send its body or not; nobody can know.
   if (continue_wanted_) return false;
+  // A streamed answer may go on while the body arrives.
+  if (answer.stream && pipe_) return true;
   return body_parser_.remaining().value_or(0) <= kDiscardBytesMax;
 }
 
@@ -664,7 +638,7 @@ bool Connection::take_stream() {
   stream_->taken.notify_all();
   const bool some = !bytes.empty();
   answer_bytes_ += bytes.size();
-  if (some) push(std::move(bytes));
+  if (some) output_.push(std::move(bytes));
   if (is_cut) {
     // Who stops because the client has gone has done right.
     if (!stream_->closed)
@@ -725,15 +699,8 @@ void Connection::cut() {
 
 // Output.
 
-void Connection::push(std::string bytes) {
-  if (bytes.empty()) return;
-  output_bytes_ += bytes.size();
-  output_.push_back({std::move(bytes), 0, nullptr, 0, 0});
-}
-
 // Sends what the socket takes. True when something changed that a step may build on.
 bool Connection::flush() {
-  if (writing_) return false;
   bool moved = false;
   std::size_t turn = 0;
   while (!closed_ && !writing_) {
@@ -746,19 +713,25 @@ bool Connection::flush() {
       send_tls();
       break;
     }
-    const auto before = output_bytes_ + output_.front().left;
-    if (!(output_.front().file ? send_file_bytes() : send_bytes())) break;
-    moved = true;
-    turn += before;
-    if (turn > kTurnBytesMax && !output_.empty()) {
-      writing_ = true;
-      asio::post(loop_->io, [self = shared_from_this()] {
-        self->writing_ = false;
-        self->pump();
-      });
+    std::size_t sent = 0;
+    switch (output_.send(socket_.native_handle(), sent)) {
+      case OutputQueue::Sent::kSome: moved = true; break;
+      case OutputQueue::Sent::kBlocked: wait_writable(); break;
+      case OutputQueue::Sent::kFailed: close(); break;
     }
+    turn += sent;
+    if (turn > kTurnBytesMax && !writing_ && !closed_) take_turns();
   }
   return moved;
+}
+
+// Goes on when the loop's other connections have had their turn.
+void Connection::take_turns() {
+  writing_ = true;
+  asio::post(loop_->io, [self = shared_from_this()] {
+    self->writing_ = false;
+    self->pump();
+  });
 }
 
 // The output is empty: takes more of a stream, or ends the connection. True when something changed.
@@ -770,59 +743,6 @@ bool Connection::after_flush() {
     return true;
   }
   return false;
-}
-
-bool Connection::send_bytes() {
-  std::array<iovec, 16> parts{};
-  std::size_t count = 0;
-  for (auto& piece : output_) {
-    if (piece.file || count == parts.size()) break;
-    parts[count++] = {piece.bytes.data() + piece.sent, piece.bytes.size() - piece.sent};
-  }
-  msghdr message{};
-  message.msg_iov = parts.data();
-  message.msg_iovlen = count;
-  // A file that follows shares the packet with its head.
-  const int more = count < output_.size() && output_[count].file ? MSG_MORE : 0;
-  const auto sent = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | more);
-  if (sent < 0) {
-    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) {
-      wait_writable();
-    } else {
-      close();
-    }
-    return false;
-  }
-  auto left = static_cast<std::size_t>(sent);
-  output_bytes_ -= left;
-  while (left > 0) {
-    auto& piece = output_.front();
-    const auto taken = std::min(left, piece.bytes.size() - piece.sent);
-    piece.sent += taken;
-    left -= taken;
-    if (piece.sent == piece.bytes.size()) output_.pop_front();
-  }
-  return true;
-}
-
-bool Connection::send_file_bytes() {
-  auto& piece = output_.front();
-  auto offset = static_cast<off_t>(piece.offset);
-  const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(piece.left, kTurnBytesMax));
-  const auto sent = ::sendfile(socket_.native_handle(), piece.file->descriptor(), &offset, wanted);
-  if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
-    wait_writable();
-    return false;
-  }
-  if (sent <= 0) {
-    // The file has become shorter than Content-Length said, or the client is gone.
-    close();
-    return false;
-  }
-  piece.offset = static_cast<std::uint64_t>(offset);
-  piece.left -= static_cast<std::uint64_t>(sent);
-  if (piece.left == 0) output_.pop_front();
-  return true;
 }
 
 void Connection::wait_writable() {
@@ -838,21 +758,7 @@ void Connection::wait_writable() {
 }
 
 void Connection::send_tls() {
-  auto& piece = output_.front();
-  if (piece.file) {
-    in_flight_.resize(static_cast<std::size_t>(std::min<std::uint64_t>(piece.left, 64 << 10)));
-    const auto got = ::pread(piece.file->descriptor(), in_flight_.data(), in_flight_.size(),
-                             static_cast<off_t>(piece.offset));
-    if (got <= 0) return close();
-    in_flight_.resize(static_cast<std::size_t>(got));
-    piece.offset += in_flight_.size();
-    piece.left -= in_flight_.size();
-    if (piece.left == 0) output_.pop_front();
-  } else {
-    in_flight_ = std::move(piece.bytes);
-    output_bytes_ -= in_flight_.size();
-    output_.pop_front();
-  }
+  if (!output_.take(in_flight_)) return close();
   writing_ = true;
   write_deadline_ns_ = in(core_.options.body_timeout);
   asio::async_write(*tls_, asio::buffer(in_flight_),

@@ -10,7 +10,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -20,6 +19,7 @@
 #include "base/random.h"
 #include "base/worker_pool.h"
 #include "http/body.h"
+#include "http/buffers.h"
 #include "http/exchange.h"
 #include "http/parser.h"
 #include "http/router.h"
@@ -106,25 +106,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
     kLinger,     // our side is closed; the client's last bytes are thrown away
   };
 
-  // A piece of output: bytes, or a part of a file.
-  struct Output {
-    std::string bytes;
-    std::size_t sent = 0;
-    std::shared_ptr<OpenFile> file;  // shared with the answer it came from
-    std::uint64_t offset = 0;
-    std::uint64_t left = 0;
-  };
-
-  // Bytes received and not yet consumed. Small while idle.
-  struct Input {
-    std::unique_ptr<char[]> bytes;
-    std::size_t capacity = 0;
-    std::size_t begin = 0;
-    std::size_t end = 0;
-    std::string_view view() const { return {bytes.get() + begin, end - begin}; }
-    bool empty() const { return begin == end; }
-  };
-
   void handshake();
 
   // Does what can be done with what is there, then waits for the network.
@@ -158,14 +139,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void start_read();
   bool wants_input() const;
-  bool make_room();
+  InputBuffer::Room make_room();
   void on_read(boost::system::error_code error, std::size_t bytes);
   void on_end_of_input();
 
-  void push(std::string bytes);
   bool flush();
-  bool send_bytes();
-  bool send_file_bytes();
+  void take_turns();
   void send_tls();
   void wait_writable();
   bool after_flush();
@@ -185,7 +164,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::shared_ptr<Port> port_;  // shared with parked replies
 
   Phase phase_ = Phase::kHead;
-  Input input_;
+  InputBuffer input_;
   HeadParser head_parser_;
   BodyParser body_parser_;
   bool reading_ = false;
@@ -211,8 +190,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::int64_t begun_ns_ = 0;
   std::shared_ptr<StreamBuffer> stream_;  // shared with the thread that writes it
 
-  std::deque<Output> output_;
-  std::size_t output_bytes_ = 0;  // in memory
+  OutputQueue output_;
   bool writing_ = false;
   std::string in_flight_;  // TLS: what is being written
 

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <optional>
@@ -142,8 +141,6 @@ class ResponseStream : public Stream {
 };
 
 }  // namespace
-
-OpenFile::~OpenFile() { ::close(descriptor_); }
 
 void StreamBuffer::close() {
   {

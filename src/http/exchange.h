@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "http/buffers.h"
 #include "http/codec.h"
 #include "http/message.h"
 
@@ -16,19 +17,6 @@
 // takes time (compression, opening files, putting the head together) is done on the handler's side.
 
 namespace ciclo::http {
-
-// A file descriptor that is closed with the object.
-class OpenFile {
- public:
-  explicit OpenFile(int descriptor) : descriptor_(descriptor) {}
-  ~OpenFile();
-  OpenFile(const OpenFile&) = delete;
-  OpenFile& operator=(const OpenFile&) = delete;
-  int descriptor() const { return descriptor_; }
-
- private:
-  const int descriptor_;
-};
 
 // The bytes of a streamed answer that the connection has not taken yet. Shared by the thread that
 // writes and the loop.
