@@ -7,8 +7,8 @@ Config configuration_keys() {
   return Config({
       {"listen", "127.0.0.1:5000", "address to listen on, HOST:PORT; port 0 takes a free one"},
       {"root", "ciclo-data", "directory for everything that is kept on this machine"},
-      {"database", "", "sqlite:PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME; ROOT/ciclo.db when empty",
-       true},
+      {"database", "",
+       "sqlite:PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME; ROOT/ciclo.db when empty", true},
       {"blobs", "", "where large values are kept, file:DIR; ROOT/blobs when empty"},
       {"tls.certificate", "", "PEM file with the certificate chain; TLS when both are set"},
       {"tls.key", "", "PEM file with the private key"},
@@ -32,8 +32,8 @@ Result<std::size_t> bounded(const Config& config, std::string_view key, std::int
                             std::int64_t high) {
   const std::int64_t value = config.integer(key);
   if (value < low || value > high) {
-    return invalid_argument(std::string(key) + " must lie between " + std::to_string(low) + " and " +
-                            std::to_string(high) + ", got " + std::to_string(value));
+    return invalid_argument(std::string(key) + " must lie between " + std::to_string(low) +
+                            " and " + std::to_string(high) + ", got " + std::to_string(value));
   }
   return static_cast<std::size_t>(value);
 }

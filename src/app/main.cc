@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <exception>
 #include <cstdio>
+#include <exception>
 
 #include "app/configuration.h"
 #include "app/platform.h"

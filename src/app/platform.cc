@@ -46,7 +46,8 @@
 namespace ciclo::app {
 namespace {
 
-// Held while a platform works on a root; the system lets go of it when the process dies, however it dies.
+// Held while a platform works on a root; the system lets go of it when the process dies, however it
+// dies.
 class RootLock {
  public:
   static Result<RootLock> take(const std::filesystem::path& root) {
@@ -72,9 +73,9 @@ class RootLock {
 // The schemas of all modules; a module's tables may refer to those of modules before it.
 std::vector<sql::Migration> all_migrations() {
   std::vector<sql::Migration> all;
-  for (const auto module : {events::schema(), lineage::schema(), data::schema(), tracking::schema(),
-                            registry::schema(), pipeline::schema(), serve::schema(), monitor::schema(),
-                            steps::schema()}) {
+  for (const auto module :
+       {events::schema(), lineage::schema(), data::schema(), tracking::schema(), registry::schema(),
+        pipeline::schema(), serve::schema(), monitor::schema(), steps::schema()}) {
     all.insert(all.end(), module.begin(), module.end());
   }
   return all;
@@ -109,7 +110,8 @@ pipeline::StepRunnerOptions runner_options(const PlatformOptions& options) {
 
 // In the order of construction: each uses only those above it.
 struct Platform::Services {
-  Services(const PlatformOptions& options, RootLock held, std::unique_ptr<sql::Database> opened_database,
+  Services(const PlatformOptions& options, RootLock held,
+           std::unique_ptr<sql::Database> opened_database,
            std::unique_ptr<blob::Store> opened_blobs)
       : lock(std::move(held)),
         database(std::move(opened_database)),
@@ -118,16 +120,18 @@ struct Platform::Services {
         events(*database, clock),
         lineage(*database, *blobs, clock, ids),
         table_engine(clock, engine_options(options)),
-        data_sets(*database, events, clock, *blobs, table_engine, (options.root / "work" / "data").string()),
+        data_sets(*database, events, clock, *blobs, table_engine,
+                  (options.root / "work" / "data").string()),
         tracking(*database, clock, ids, random),
         logged_models(*database, clock, ids, random),
         artifacts(*database, *blobs, clock),
         registry(*database, events, clock),
         model_runs(tracking, lineage),
-        catalog({options.program, options.root / "capture"}, *blobs, lineage, data_sets, artifacts, registry,
-                model_runs),
+        catalog({options.program, options.root / "capture"}, *blobs, lineage, data_sets, artifacts,
+                registry, model_runs),
         launcher(compute::process_launcher(clock)),
-        engine(*database, events, clock, random, ids, {.parallel_max = options.pipeline_parallel_max}),
+        engine(*database, events, clock, random, ids,
+               {.parallel_max = options.pipeline_parallel_max}),
         runner({*database, *blobs, lineage, *launcher, clock, catalog, &model_runs}, engine,
                runner_options(options)),
         pipelines(*database, events, *blobs, lineage, catalog, engine, clock, ids,
@@ -151,8 +155,8 @@ struct Platform::Services {
   }
 
   void add_routes() {
-    const api::native::Services native{*database, *blobs,   events,    clock,     lineage,
-                                       data_sets, tracking, registry,  pipelines, triggers,
+    const api::native::Services native{*database, *blobs,    events,   clock,     lineage,
+                                       data_sets, tracking,  registry, pipelines, triggers,
                                        projects,  endpoints, capture,  monitor,   clock.now_ms()};
     api::native::add_routes(router, native);
     api::mlflow::add_routes(router, {tracking, logged_models, artifacts, registry, *blobs});

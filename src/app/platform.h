@@ -20,17 +20,17 @@ struct PlatformOptions {
   std::int64_t monitor_poll_ms = 1'000;
 };
 
-// All services of a platform over one root directory, wired together, with the routes of all protocols. The
-// only place that constructs services. Destroying it stops everything in order.
+// All services of a platform over one root directory, wired together, with the routes of all
+// protocols. The only place that constructs services. Destroying it stops everything in order.
 class Platform {
  public:
-  // Opens or makes the root and brings the database to the newest schema. failed_precondition when another
-  // platform works on the same root.
+  // Opens or makes the root and brings the database to the newest schema. failed_precondition when
+  // another platform works on the same root.
   static Result<std::unique_ptr<Platform>> open(const PlatformOptions& options);
   ~Platform();
 
-  // Continues what a stop or crash interrupted, and starts the threads that run pipelines, follow the
-  // registry, watch endpoints and fire triggers.
+  // Continues what a stop or crash interrupted, and starts the threads that run pipelines, follow
+  // the registry, watch endpoints and fire triggers.
   Result<void> start();
 
   const http::Router& router() const;

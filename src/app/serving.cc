@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/serving.h"
 
+#include <unistd.h>
 #include <csignal>
 #include <cstdio>
-#include <unistd.h>
 
 #include "app/configuration.h"
 #include "app/model_server.h"
@@ -25,7 +25,8 @@ Result<void> configure_log(const Config& config) {
                       : level == "warn" ? log::Level::kWarn
                                         : log::Level::kError;
   if (chosen == log::Level::kError && level != "error") {
-    return invalid_argument("log.level must be debug, info, warn or error, got " + ciclo::quoted(level));
+    return invalid_argument("log.level must be debug, info, warn or error, got " +
+                            ciclo::quoted(level));
   }
   if (format != "auto" && format != "text" && format != "json") {
     return invalid_argument("log.format must be auto, text or json, got " + ciclo::quoted(format));

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <string>
 
-// Time is a port: everything that asks for it takes a Clock, so that the scheduler, leases and windows
-// run in simulated time. All clocks are safe to share between threads.
+// Time is a port: everything that asks for it takes a Clock, so that the scheduler, leases and
+// windows run in simulated time. All clocks are safe to share between threads.
 
 namespace ciclo {
 

@@ -10,21 +10,21 @@
 #include "base/json.h"
 #include "base/result.h"
 
-// Configuration: a fixed set of typed keys, each with a default. A value comes from the strongest source
-// that names the key: command-line flag, environment (CICLO_…), file, default; the order in which the
-// sources are read does not matter. Every value knows where it came from.
+// Configuration: a fixed set of typed keys, each with a default. A value comes from the strongest
+// source that names the key: command-line flag, environment (CICLO_…), file, default; the order in
+// which the sources are read does not matter. Every value knows where it came from.
 
 namespace ciclo {
 
 class Config {
  public:
   struct Key {
-    // Lower-case words joined by '.' and '_': "http.body_bytes_max". In the file the parts between dots
-    // are nested objects; in the environment the key is CICLO_HTTP_BODY_BYTES_MAX; as a flag
+    // Lower-case words joined by '.' and '_': "http.body_bytes_max". In the file the parts between
+    // dots are nested objects; in the environment the key is CICLO_HTTP_BODY_BYTES_MAX; as a flag
     // --http-body-bytes-max.
     std::string name;
-    // Its kind (boolean, integer, double or string) is the kind of the key. An integer is taken where
-    // a double is meant.
+    // Its kind (boolean, integer, double or string) is the kind of the key. An integer is taken
+    // where a double is meant.
     json::Value default_value;
     // One sentence with unit and bounds, in lower case, no period.
     std::string help;
@@ -45,13 +45,13 @@ class Config {
   // Two keys with one name, or with one name in the environment, are a bug.
   explicit Config(std::vector<Key> keys);
 
-  // Reads a YAML file of nested keys. invalid_argument with file, line and column for an unknown key
-  // (with "did you mean"), a value of the wrong kind, or a text that is no YAML; not_found when there
-  // is no such file.
+  // Reads a YAML file of nested keys. invalid_argument with file, line and column for an unknown
+  // key (with "did you mean"), a value of the wrong kind, or a text that is no YAML; not_found when
+  // there is no such file.
   Result<void> read_file(const std::filesystem::path& path);
 
-  // Takes the variables "NAME=value" whose name is that of a key; the others belong to somebody else.
-  // `environment` ends with a null pointer, as the process's own does.
+  // Takes the variables "NAME=value" whose name is that of a key; the others belong to somebody
+  // else. `environment` ends with a null pointer, as the process's own does.
   Result<void> read_environment(const char* const* environment);
 
   // `flag` is "--http-listen" or "http-listen". invalid_argument when no key has that flag.

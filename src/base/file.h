@@ -20,8 +20,8 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t byt
 Result<void> read_file_in_pieces(const std::filesystem::path& path,
                                  const std::function<Result<void>(std::string_view)>& piece);
 
-// Replaces the file so that a crash leaves the old content or the new, never a mixture: temporary file
-// in the same directory, fsync, rename, fsync of the directory. Parent directories are made.
+// Replaces the file so that a crash leaves the old content or the new, never a mixture: temporary
+// file in the same directory, fsync, rename, fsync of the directory. Parent directories are made.
 Result<void> write_file_durably(const std::filesystem::path& path, std::string_view content);
 
 // fsync of a directory: makes renames, creations and removals in it durable.
@@ -42,8 +42,8 @@ class TemporaryDirectory {
   std::filesystem::path path_;
 };
 
-// The text of an errno value with the path: "cannot open /x: No such file or directory". The code is
-// not_found, permission_denied, resource_exhausted (disk full, quota) or internal.
+// The text of an errno value with the path: "cannot open /x: No such file or directory". The code
+// is not_found, permission_denied, resource_exhausted (disk full, quota) or internal.
 Error file_error(std::string_view action, const std::filesystem::path& path, int error_number);
 
 }  // namespace ciclo

@@ -33,9 +33,9 @@ class Id {
   std::string text_;
 };
 
-// Makes ids of 32 lower-case hexadecimal digits in the layout of a version 7 UUID (RFC 9562): 48 bits
-// of milliseconds, then random bits. Ids of one source increase strictly, also within a millisecond
-// and when the clock steps back. Safe to share between threads.
+// Makes ids of 32 lower-case hexadecimal digits in the layout of a version 7 UUID (RFC 9562): 48
+// bits of milliseconds, then random bits. Ids of one source increase strictly, also within a
+// millisecond and when the clock steps back. Safe to share between threads.
 class IdSource {
  public:
   // Both must outlive the source.

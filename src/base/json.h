@@ -13,9 +13,9 @@
 
 #include "base/result.h"
 
-// JSON as a tree that the program owns (Value), and as a parsed text that is only looked at (Document
-// and View), which costs no allocation per value and is for the request path. Structs are read from
-// either, and written, through base/json_fields.h.
+// JSON as a tree that the program owns (Value), and as a parsed text that is only looked at
+// (Document and View), which costs no allocation per value and is for the request path. Structs are
+// read from either, and written, through base/json_fields.h.
 
 struct yyjson_doc;
 struct yyjson_val;
@@ -123,8 +123,8 @@ class View {
   std::string_view string() const;
   std::size_t size() const;  // of an array or object
 
-  // Calls f(View) for each item of an array, f(std::string_view, View) for each member of an object;
-  // f returns false to stop.
+  // Calls f(View) for each item of an array, f(std::string_view, View) for each member of an
+  // object; f returns false to stop.
   template <class F>
   void each_item(F&& f) const;
   template <class F>
@@ -156,7 +156,8 @@ class View {
 class Document {
  public:
   // invalid_argument with line and column for a text that is not JSON (RFC 8259), has more than
-  // `depth_max` levels, or is not UTF-8. `NaN` and `Infinity` as bare words are refused unless allowed.
+  // `depth_max` levels, or is not UTF-8. `NaN` and `Infinity` as bare words are refused unless
+  // allowed.
   enum class BareWords { kRefuse, kAllow };
   static Result<Document> parse(std::string_view text, BareWords bare_words = BareWords::kRefuse,
                                 int depth_max = 128);
@@ -177,7 +178,8 @@ class Document {
 
 Result<Value> parse(std::string_view text);
 
-// What NaN and the infinities become: null, the strings "NaN", "Infinity", "-Infinity", or bare words.
+// What NaN and the infinities become: null, the strings "NaN", "Infinity", "-Infinity", or bare
+// words.
 enum class NonFinite { kNull, kString, kBare };
 
 std::string dump(const Value& value, NonFinite non_finite = NonFinite::kNull);

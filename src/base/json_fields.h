@@ -178,8 +178,8 @@ void refuse(const Node& node, const std::string& path, Problems& problems,
       "expected " + std::string(expected) + ", got " + std::string(kind_name(node.kind())));
 }
 
-// An enum whose namespace has `std::span<const std::string_view> enum_names(E)`, the names of its values
-// from 0 on: a string in JSON.
+// An enum whose namespace has `std::span<const std::string_view> enum_names(E)`, the names of its
+// values from 0 on: a string in JSON.
 template <class T>
 concept NamedEnum = std::is_enum_v<T> && requires(T value) {
   { enum_names(value) } -> std::convertible_to<std::span<const std::string_view>>;

@@ -7,8 +7,8 @@
 
 #include "base/json.h"
 
-// Structured logging to standard error: lines for people when it is a terminal, one JSON object a line
-// otherwise. Never log a secret. Safe to call from any thread.
+// Structured logging to standard error: lines for people when it is a terminal, one JSON object a
+// line otherwise. Never log a secret. Safe to call from any thread.
 //
 //   log::info("model loaded", {{"model", name}, {"ms", elapsed_ms}});
 

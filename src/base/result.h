@@ -9,9 +9,9 @@
 
 #include "base/check.h"
 
-// Errors are values. A function that can fail returns Result<T>; the caller passes the error up with
-// TRY or handles it. A message begins in lower case, has no final period, and names the offending
-// value and what would be right.
+// Errors are values. A function that can fail returns Result<T>; the caller passes the error up
+// with TRY or handles it. A message begins in lower case, has no final period, and names the
+// offending value and what would be right.
 
 namespace ciclo {
 

@@ -51,6 +51,8 @@ TEST(Text, the_nearest_word_is_near) {
   const std::vector<std::string> words = {"learning_rate", "max_depth", "subsample"};
   EXPECT_EQ(nearest("max_dept", words), "max_depth");
   EXPECT_EQ(nearest("Learning_Rate", words), "learning_rate");
+  EXPECT_EQ(nearest("trian", {"train", "tune"}), "train");  // neighbours exchanged
+  EXPECT_EQ(nearest("churn", {"churned"}), "churned");      // a beginning
   EXPECT_EQ(nearest("verbose", words), "");
   EXPECT_EQ(nearest("x", {}), "");
 }

@@ -12,8 +12,8 @@
 
 namespace ciclo {
 
-// A fixed number of named threads that run tasks in the order of their arrival, from a queue of bounded
-// length. Safe to share between threads.
+// A fixed number of named threads that run tasks in the order of their arrival, from a queue of
+// bounded length. Safe to share between threads.
 class WorkerPool {
  public:
   // `name` (at most 12 characters) shows in debuggers as name-0, name-1, …

@@ -8,22 +8,23 @@
 #include "base/json.h"
 #include "base/result.h"
 
-// YAML 1.2 text as a json::Value, in which every value knows its line and column (Value::mark), so that
-// later checks can name the place too.
+// YAML 1.2 text as a json::Value, in which every value knows its line and column (Value::mark), so
+// that later checks can name the place too.
 //
-// Plain scalars follow the core schema (YAML 1.2.2, §10.3.2): null, booleans, integers, floats; anything
-// else, and whatever is quoted or tagged !!str, is a string. So `no` and `on` are strings, and a version
-// such as 1.10 must be quoted to stay text. Integers beyond 64 bits become doubles. Keys are the text
-// that was written. Refused: keys that are given twice or are no scalar, merge keys (<<), tags of types
-// unknown here, several documents in one text, and the characters that YAML forbids.
+// Plain scalars follow the core schema (YAML 1.2.2, §10.3.2): null, booleans, integers, floats;
+// anything else, and whatever is quoted or tagged !!str, is a string. So `no` and `on` are strings,
+// and a version such as 1.10 must be quoted to stay text. Integers beyond 64 bits become doubles.
+// Keys are the text that was written. Refused: keys that are given twice or are no scalar, merge
+// keys (<<), tags of types unknown here, several documents in one text, and the characters that
+// YAML forbids.
 
 namespace ciclo::yaml {
 
 struct Limits {
   std::size_t bytes_max = 4 << 20;
   std::size_t depth_max = 64;
-  // Values in the result, each use of an alias counted with all that it stands for: a small text that
-  // would expand to gigabytes is refused.
+  // Values in the result, each use of an alias counted with all that it stands for: a small text
+  // that would expand to gigabytes is refused.
   std::size_t values_max = 200'000;
 };
 

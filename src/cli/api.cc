@@ -214,7 +214,8 @@ class LocalApi final : public Api {
     request.context.caller = "local";
     request.body = std::move(body);
     const http::Router::Match match = router_.match(method, raw_path);
-    if (match.route == nullptr) return internal("no route for " + std::string(method) + " " + raw_path);
+    if (match.route == nullptr)
+      return internal("no route for " + std::string(method) + " " + raw_path);
     for (const auto& [name, value] : match.parameters) request.path_parameters[name] = value;
     auto sink = std::make_shared<WaitingSink>();
     match.route->handler(request, http::Reply(sink));
@@ -228,8 +229,9 @@ class LocalApi final : public Api {
       const auto decode = [](std::string_view piece) {
         return http::percent_decode(piece, http::Plus::kSpace).value_or(std::string(piece));
       };
-      request.query.emplace(decode(part.substr(0, equals)),
-                            equals == std::string_view::npos ? "" : decode(part.substr(equals + 1)));
+      request.query.emplace(decode(part.substr(0, equals)), equals == std::string_view::npos
+                                                                ? ""
+                                                                : decode(part.substr(equals + 1)));
     }
   }
 

@@ -15,14 +15,15 @@
 
 namespace ciclo::cli {
 
-// What every command talks to: the native API under /api/v1, of a server over HTTP or of a platform in
-// this process. So a command does the same in both, and the API can do all that the commands can.
+// What every command talks to: the native API under /api/v1, of a server over HTTP or of a platform
+// in this process. So a command does the same in both, and the API can do all that the commands
+// can.
 class Api {
  public:
   virtual ~Api() = default;
 
-  // The answer's JSON document (null for an empty one). A status of 400 or more is an error with the
-  // server's own message.
+  // The answer's JSON document (null for an empty one). A status of 400 or more is an error with
+  // the server's own message.
   virtual Result<json::Value> call(std::string_view method, const std::string& path,
                                    const json::Value& body = {}) = 0;
 

@@ -23,7 +23,8 @@ constexpr const char* kAbout =
     "monitoring, retraining.\n\n"
     "  ciclo init data.csv --target churn    writes ciclo.yaml, a project made for that table\n"
     "  ciclo run                             runs what changed\n"
-    "  ciclo server                          starts the platform: API, web pages, serving, monitoring\n";
+    "  ciclo server                          starts the platform: API, web pages, serving, "
+    "monitoring\n";
 
 // The commands, with what their options are parsed into. Lives as long as the parser.
 class CommandLine {
@@ -38,7 +39,8 @@ class CommandLine {
     app_.add_option("--server", session_.server,
                     "URL of a platform; without it one runs in this process, on PROJECT/.ciclo")
         ->envname("CICLO_SERVER");
-    app_.add_option("--project", session_.project, "Directory of ciclo.yaml")->capture_default_str();
+    app_.add_option("--project", session_.project, "Directory of ciclo.yaml")
+        ->capture_default_str();
     app_.add_option("--root", session_.root,
                     "Where the platform in this process keeps its data; PROJECT/.ciclo by default");
     add_project_commands();
@@ -54,8 +56,10 @@ class CommandLine {
       // Help and version are "errors" with exit code 0.
       return app_.exit(problem) == 0 ? 0 : 2;
     }
-    if (::isatty(STDERR_FILENO) != 0 && !is_server_) log::configure(log::Level::kWarn, log::Format::kAuto);
-    if (!is_server_ && ::isatty(STDERR_FILENO) == 0) log::configure(log::Level::kWarn, log::Format::kText);
+    if (::isatty(STDERR_FILENO) != 0 && !is_server_)
+      log::configure(log::Level::kWarn, log::Format::kAuto);
+    if (!is_server_ && ::isatty(STDERR_FILENO) == 0)
+      log::configure(log::Level::kWarn, log::Format::kText);
     const Result<void> done = action_();
     if (done.ok()) return 0;
     report(done.error());
@@ -67,8 +71,8 @@ class CommandLine {
     std::fprintf(stderr, "ciclo: %s\n", error.message.c_str());
     if (!session_.json) return;
     const json::Value document = json::Value::object(
-        {{"error", json::Value::object(
-                       {{"code", code_name(error.code)}, {"message", error.message}})}});
+        {{"error",
+          json::Value::object({{"code", code_name(error.code)}, {"message", error.message}})}});
     std::fputs(json::dump_pretty(document).c_str(), stdout);
   }
 
@@ -77,56 +81,70 @@ class CommandLine {
   }
 
   void add_project_commands() {
-    auto* init_command = app_.add_subcommand("init", "Write ciclo.yaml for a table: guesses column kinds, "
-                                                     "time and key columns, and the task");
+    auto* init_command = app_.add_subcommand("init",
+                                             "Write ciclo.yaml for a table: guesses column kinds, "
+                                             "time and key columns, and the task");
     init_command->add_option("file", init_.file, "CSV, JSON lines or Parquet")->required();
     init_command->add_option("--target", init_.target, "Column to predict")->required();
-    init_command->add_option("--dir", init_.directory, "Where to write; the current directory by default");
+    init_command->add_option("--dir", init_.directory,
+                             "Where to write; the current directory by default");
     init_command->add_flag("--force", init_.force, "Replace a ciclo.yaml that is there");
     on(init_command, [this] { return init(session_, init_); });
 
-    auto* run_command = app_.add_subcommand("run", "Run the project: only the steps whose inputs changed");
+    auto* run_command =
+        app_.add_subcommand("run", "Run the project: only the steps whose inputs changed");
     run_command->add_flag("--plan", run_.plan, "Say what would run and why; run nothing");
-    run_command->add_flag("--detach", run_.detach, "Print the run's id and do not wait (with --server)");
-    run_command->add_option("--set", run_.set, "KEY=VALUE over ciclo.yaml: train.parameters.max_depth=8");
+    run_command->add_flag("--detach", run_.detach,
+                          "Print the run's id and do not wait (with --server)");
+    run_command->add_option("--set", run_.set,
+                            "KEY=VALUE over ciclo.yaml: train.parameters.max_depth=8");
     on(run_command, [this] { return cli::run(session_, run_); });
 
-    auto* predict_command = app_.add_subcommand("predict", "Predict rows of a table with an endpoint");
+    auto* predict_command =
+        app_.add_subcommand("predict", "Predict rows of a table with an endpoint");
     predict_command->add_option("endpoint", predict_.endpoint, "Name of the endpoint")->required();
-    predict_command->add_option("input", predict_.input, "A table, or - for JSON on standard input")->required();
+    predict_command->add_option("input", predict_.input, "A table, or - for JSON on standard input")
+        ->required();
     predict_command->add_option("--limit", predict_.limit, "Rows at most")->capture_default_str();
     on(predict_command, [this] { return predict(session_, predict_); });
 
     on(app_.add_subcommand("status", "What runs, what serves, what alarmed"),
        [this] { return status(session_); });
 
-    auto* replay_command =
-        app_.add_subcommand("replay", "Send the project's later rows to an endpoint, in the order of time, as live "
-                                      "traffic whose labels come later; pauses while the platform retrains");
+    auto* replay_command = app_.add_subcommand(
+        "replay",
+        "Send the project's later rows to an endpoint, in the order of time, as live "
+        "traffic whose labels come later; pauses while the platform retrains");
     replay_command->add_option("--from", replay_.from, "First moment; table.until by default");
     replay_command->add_option("--to", replay_.to, "Exclusive; to the end by default");
-    replay_command->add_option("--beside", replay_.beside, "Another endpoint that gets the same rows");
+    replay_command->add_option("--beside", replay_.beside,
+                               "Another endpoint that gets the same rows");
     replay_command->add_option("--label-delay", replay_.label_delay, "Until a row's label is known")
         ->capture_default_str();
     replay_command->add_option("--connections", replay_.connections, "Requests at a time")
-        ->capture_default_str()->check(CLI::Range(1, 256));
+        ->capture_default_str()
+        ->check(CLI::Range(1, 256));
     on(replay_command, [this] { return replay(session_, replay_); });
   }
 
   void add_data_commands() {
-    auto* data = app_.add_subcommand("data", "Data sets: immutable versions with statistics and schema");
+    auto* data =
+        app_.add_subcommand("data", "Data sets: immutable versions with statistics and schema");
     data->require_subcommand(1);
     auto* add = data->add_subcommand("add", "Store files as a new version of a data set");
     add->add_option("name", add_.name, "Name of the data set")->required();
     add->add_option("files", add_.files, "Files or globs: CSV, JSON lines, Parquet")->required();
-    add->add_option("--format", add_.format, "csv, jsonl or parquet; by the name or content without it");
+    add->add_option("--format", add_.format,
+                    "csv, jsonl or parquet; by the name or content without it");
     on(add, [this] { return data_add(session_, add_); });
     on(data->add_subcommand("list", "All data sets"), [this] { return data_list(session_); });
     on(named(data, "show", "Columns and statistics of the latest version"),
        [this] { return data_show(session_, name_); });
-    on(named(data, "log", "The versions of a data set"), [this] { return data_log(session_, name_); });
+    on(named(data, "log", "The versions of a data set"),
+       [this] { return data_log(session_, name_); });
     auto* validate = named(data, "validate", "Check the latest version against a schema");
-    validate->add_option("--schema", schema_, "YAML file; the schema of the version before without it");
+    validate->add_option("--schema", schema_,
+                         "YAML file; the schema of the version before without it");
     on(validate, [this] { return data_validate(session_, name_, schema_); });
   }
 
@@ -150,7 +168,8 @@ class CommandLine {
 
     auto* endpoints = app_.add_subcommand("endpoints", "What serves predictions");
     endpoints->require_subcommand(1);
-    on(endpoints->add_subcommand("list", "All endpoints"), [this] { return endpoints_list(session_); });
+    on(endpoints->add_subcommand("list", "All endpoints"),
+       [this] { return endpoints_list(session_); });
   }
 
   CLI::App* named(CLI::App* parent, const std::string& command, const std::string& about) {
@@ -160,7 +179,8 @@ class CommandLine {
   }
 
   void add_server_commands() {
-    auto* server = app_.add_subcommand("server", "Start the platform: API, web pages, scheduler, serving, monitoring");
+    auto* server = app_.add_subcommand(
+        "server", "Start the platform: API, web pages, scheduler, serving, monitoring");
     add_config_flags(server);
     on(server, [this] {
       is_server_ = true;
@@ -169,11 +189,13 @@ class CommandLine {
     server->preparse_callback([this](std::size_t) { is_server_ = true; });
 
     auto* serve = app_.add_subcommand("serve", "Serve one model package, without a platform");
-    serve->add_option("--model", model_, "Directory of the package (an MLflow model directory)")->required();
+    serve->add_option("--model", model_, "Directory of the package (an MLflow model directory)")
+        ->required();
     serve->add_option("--name", name_, "Name of the model in the URLs")->required();
     add_config_flags(serve);
     on(serve, [this] {
-      return with_config([this](const Config& config) { return program_.serve_model(config, model_, name_); });
+      return with_config(
+          [this](const Config& config) { return program_.serve_model(config, model_, name_); });
     });
     serve->preparse_callback([this](std::size_t) { is_server_ = true; });
 
@@ -181,7 +203,8 @@ class CommandLine {
     config->require_subcommand(1);
     auto* show = config->add_subcommand("show", "Every key, its value, and where it came from");
     add_config_flags(show);
-    on(show, [this] { return with_config([this](const Config& all) { return show_config(all); }); });
+    on(show,
+       [this] { return with_config([this](const Config& all) { return show_config(all); }); });
 
     auto* step = app_.add_subcommand("step", "Run one step of a pipeline; started by the platform");
     step->add_option("--spec", spec_, "File that says what to do")->required();
@@ -196,7 +219,8 @@ class CommandLine {
     for (const auto& entry : defaults.entries()) {
       flags_.push_back({Config::flag_name(entry.name), {}});
       Flag& flag = flags_.back();
-      flag.option = command->add_option(flag.name, flag.value, entry.help + " [" + text_of(entry.value) + "]");
+      flag.option = command->add_option(flag.name, flag.value,
+                                        entry.help + " [" + text_of(entry.value) + "]");
     }
   }
 
@@ -218,8 +242,10 @@ class CommandLine {
     json::Value document = json::Value::array();
     Table table({"key", "value", "from", "meaning"});
     for (const auto& entry : config.entries()) {
-      document.push_back(json::Value::object(
-          {{"key", entry.name}, {"value", entry.value}, {"from", entry.origin}, {"help", entry.help}}));
+      document.push_back(json::Value::object({{"key", entry.name},
+                                              {"value", entry.value},
+                                              {"from", entry.origin},
+                                              {"help", entry.help}}));
       table.add({entry.name, text_of(entry.value), entry.origin, entry.help});
     }
     session_.show(document, [&] { table.print(); });

@@ -20,13 +20,15 @@ struct Program {
   // `ciclo server`: returns when the server has stopped.
   std::function<Result<void>(const Config&)> serve_platform;
   // `ciclo serve`: a stand-alone model server.
-  std::function<Result<void>(const Config&, const std::filesystem::path& model, const std::string& name)>
+  std::function<Result<void>(const Config&, const std::filesystem::path& model,
+                             const std::string& name)>
       serve_model;
   // `ciclo step --spec FILE`.
   std::function<Result<void>(const std::filesystem::path& spec)> run_step;
 };
 
-// 0 for success; 1 when the command failed, with one sentence on standard error; 2 for wrong arguments.
+// 0 for success; 1 when the command failed, with one sentence on standard error; 2 for wrong
+// arguments.
 int run_command_line(int argc, char** argv, const Program& program);
 
 }  // namespace ciclo::cli

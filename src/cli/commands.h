@@ -8,8 +8,8 @@
 #include "base/result.h"
 #include "cli/session.h"
 
-// The commands, one function each. What they print goes to standard output, progress and messages to
-// standard error.
+// The commands, one function each. What they print goes to standard output, progress and messages
+// to standard error.
 
 namespace ciclo::cli {
 
@@ -37,7 +37,8 @@ Result<void> data_add(Session& session, const DataAddOptions& options);
 Result<void> data_list(Session& session);
 Result<void> data_show(Session& session, const std::string& name);
 Result<void> data_log(Session& session, const std::string& name);
-Result<void> data_validate(Session& session, const std::string& name, const std::string& schema_file);
+Result<void> data_validate(Session& session, const std::string& name,
+                           const std::string& schema_file);
 
 Result<void> models_list(Session& session);
 Result<void> models_show(Session& session, const std::string& name);
@@ -49,7 +50,7 @@ Result<void> runs_show(Session& session, const std::string& id);
 
 struct PredictOptions {
   std::string endpoint;
-  std::string input;   // a file: CSV, JSON lines or Parquet; "-": one JSON object or array on stdin
+  std::string input;  // a file: CSV, JSON lines or Parquet; "-": one JSON object or array on stdin
   std::int64_t limit = 1000;
 };
 Result<void> predict(Session& session, const PredictOptions& options);
@@ -57,12 +58,12 @@ Result<void> predict(Session& session, const PredictOptions& options);
 struct ReplayOptions {
   std::string from;
   std::string to;
-  std::string beside;             // another endpoint; empty: none
-  std::string label_delay = "1d"; // of event time
+  std::string beside;              // another endpoint; empty: none
+  std::string label_delay = "1d";  // of event time
   int connections = 4;
 };
-// Needs a server. Ends with a table by month: requests, live metric of both endpoints, alarms, versions,
-// time of predictions.
+// Needs a server. Ends with a table by month: requests, live metric of both endpoints, alarms,
+// versions, time of predictions.
 Result<void> replay(Session& session, const ReplayOptions& options);
 
 Result<void> status(Session& session);

@@ -35,8 +35,8 @@ std::string yaml_text(std::string_view text) {
   });
   const std::string lower = to_lower_ascii(text);
   const bool word = lower == "null" || lower == "true" || lower == "false" || lower == "yes" ||
-                    lower == "no" || lower == "on" || lower == "off" || lower == "y" || lower == "n" ||
-                    lower == "inf" || lower == "nan";
+                    lower == "no" || lower == "on" || lower == "off" || lower == "y" ||
+                    lower == "n" || lower == "inf" || lower == "nan";
   if (plain && !word && !(text.front() >= '0' && text.front() <= '9')) return std::string(text);
   // Double quotes take JSON's escapes.
   return json::dump(json::Value(text));
@@ -54,7 +54,8 @@ std::string features_section(const data::Guess& guess) {
   std::size_t width = 0;
   for (const auto& column : guess.columns) width = std::max(width, yaml_text(column.name).size());
   std::string text =
-      "# The columns to learn from. Numbers are taken as they are, categories and texts are encoded; how is\n"
+      "# The columns to learn from. Numbers are taken as they are, categories and texts are "
+      "encoded; how is\n"
       "# part of the model, so serving does the same. `transforms` overrides it for a column:\n"
       "#   transforms:\n"
       "#     - {column: NAME, encode: one_hot}\n"
@@ -66,7 +67,8 @@ std::string features_section(const data::Guess& guess) {
 
 std::string split_section(const data::Guess& guess) {
   if (!guess.time_column.empty()) {
-    return "# The newest rows test, those before validate: as in life, the model is judged on what comes later.\n"
+    return "# The newest rows test, those before validate: as in life, the model is judged on what "
+           "comes later.\n"
            "split: {by: time, validation: 0.15, test: 0.15}\n";
   }
   return "# The same rows fall into the same part each time.\n"
@@ -82,16 +84,19 @@ std::string train_section(std::int64_t rows) {
       "  learner: xgboost\n"
       "  parameters: {rounds: 300, early_stopping_rounds: 20, learning_rate: 0.1, max_depth: ";
   text += small ? "4" : "6";
-  text += "}\n\n"
-          "# Random search around these parameters; the best trial on the validation rows trains the model.\n"
-          "tune:\n"
-          "  trials: 8\n"
-          "  space:\n"
-          "    max_depth: {low: 2, high: ";
+  text +=
+      "}\n\n"
+      "# Random search around these parameters; the best trial on the validation rows trains the "
+      "model.\n"
+      "tune:\n"
+      "  trials: 8\n"
+      "  space:\n"
+      "    max_depth: {low: 2, high: ";
   text += small ? "6" : "9";
-  text += ", type: int}\n"
-          "    learning_rate: {low: 0.03, high: 0.3, log: true}\n"
-          "    min_child_weight: {low: 1, high: 20, log: true}\n";
+  text +=
+      ", type: int}\n"
+      "    learning_rate: {low: 0.03, high: 0.3, log: true}\n"
+      "    min_child_weight: {low: 1, high: 20, log: true}\n";
   return text;
 }
 
@@ -130,7 +135,9 @@ std::string project_text(const std::string& name, const std::string& file, const
   for (const auto& warning : guess.warnings) text += "# Note: " + warning + "\n";
   if (!guess.warnings.empty()) text += "\n";
   text += "project: " + yaml_text(name) + "\n\n";
-  text += "# Files or globs, CSV, JSON lines or Parquet. The schema says what the table must look like.\n";
+  text +=
+      "# Files or globs, CSV, JSON lines or Parquet. The schema says what the table must look "
+      "like.\n";
   text += "data:\n  " + yaml_text(name) + ":\n    files: " + yaml_text(file) +
           "\n    schema: schemas/" + name + ".yaml\n\n";
   text += "table:\n  from: " + yaml_text(name) + "\n";
@@ -138,23 +145,25 @@ std::string project_text(const std::string& name, const std::string& file, const
   if (!guess.time_column.empty()) {
     text += "  time: " + yaml_text(guess.time_column) + "    # from when on a row is known\n";
   }
-  text += "\ntarget: {column: " + yaml_text(guess.target) +
-          ", task: " + std::string(data::enum_names(guess.task)[static_cast<std::size_t>(guess.task)]) +
-          "}\n\n";
-  text += features_section(guess) + "\n" + split_section(guess) + "\n" + train_section(rows) + "\n" +
-          gate_section(guess);
+  text += "\ntarget: {column: " + yaml_text(guess.target) + ", task: " +
+          std::string(data::enum_names(guess.task)[static_cast<std::size_t>(guess.task)]) + "}\n\n";
+  text += features_section(guess) + "\n" + split_section(guess) + "\n" + train_section(rows) +
+          "\n" + gate_section(guess);
   text += "\ndeploy: {endpoint: " + yaml_text(name) + "}\n\n";
-  text += "# Live predictions are compared with the training data, window by window.\n"
-          "monitor:\n  window: 1d\n  drift: {psi: 0.2}\n";
+  text +=
+      "# Live predictions are compared with the training data, window by window.\n"
+      "monitor:\n  window: 1d\n  drift: {psi: 0.2}\n";
   if (!guess.time_column.empty()) {
-    text += "\n# An alarm trains a challenger on recent rows and labels; the gate decides.\n"
-            "retrain: {on: [drift, quality], window: 90d, test: 7d, cooldown: 7d}\n";
+    text +=
+        "\n# An alarm trains a challenger on recent rows and labels; the gate decides.\n"
+        "retrain: {on: [drift, quality], window: 90d, test: 7d, cooldown: 7d}\n";
   }
   return text;
 }
 
 // The file as the project names it: relative when it lies below the project's directory.
-std::string relative_name(const std::filesystem::path& file, const std::filesystem::path& directory) {
+std::string relative_name(const std::filesystem::path& file,
+                          const std::filesystem::path& directory) {
   std::error_code failure;
   const auto relative = std::filesystem::relative(file, directory, failure);
   if (failure || relative.empty()) return std::filesystem::absolute(file).string();
@@ -218,8 +227,8 @@ Result<void> init(Session& session, const InitOptions& options) {
                                                     {"warnings", std::move(warnings)}});
   session.show(document, [&] {
     std::printf("%s: %s rows, %s task on %s, %lld features\n", file.string().c_str(),
-                count_text(looked.statistics.rows).c_str(), task.c_str(), looked.guess.target.c_str(),
-                static_cast<long long>(used));
+                count_text(looked.statistics.rows).c_str(), task.c_str(),
+                looked.guess.target.c_str(), static_cast<long long>(used));
     for (const auto& warning : looked.guess.warnings) std::printf("note: %s\n", warning.c_str());
     std::printf("next: ciclo run%s\n",
                 options.directory.empty() ? "" : (" --project " + options.directory).c_str());

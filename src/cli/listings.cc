@@ -55,7 +55,7 @@ void print_findings(const json::Value& validation) {
 }  // namespace
 
 Result<void> data_add(Session& session, const DataAddOptions& options) {
-  TRY(Api* api, session.api());
+  TRY(Api * api, session.api());
   TRY(const auto files, expand_below(".", options.files));
   json::Value list = json::Value::array();
   for (const auto& file : files) {
@@ -68,8 +68,8 @@ Result<void> data_add(Session& session, const DataAddOptions& options) {
   TRY(const json::Value version,
       api->post(path_of("/api/v1/datasets/", options.name, "/versions"), body));
   session.show(version, [&] {
-    std::printf("%s version %s: %s rows, %s%s\n", options.name.c_str(), cell(version, "number").c_str(),
-                count_text(version.integer_or("rows", 0)).c_str(),
+    std::printf("%s version %s: %s rows, %s%s\n", options.name.c_str(),
+                cell(version, "number").c_str(), count_text(version.integer_or("rows", 0)).c_str(),
                 bytes_text(version.integer_or("bytes", 0)).c_str(),
                 version.boolean_or("created", true) ? "" : " (the same content was there already)");
   });
@@ -77,12 +77,13 @@ Result<void> data_add(Session& session, const DataAddOptions& options) {
 }
 
 Result<void> data_list(Session& session) {
-  TRY(Api* api, session.api());
+  TRY(Api * api, session.api());
   TRY(const json::Value page, api->get("/api/v1/datasets?limit=1000"));
   session.show(page, [&] {
     Table table({"data set", "latest", "updated"});
     for (const auto& item : items_of(page)) {
-      table.add({cell(item, "name"), cell(item, "latest"), ago(item.integer_or("updated_ms", 0), now_ms())});
+      table.add({cell(item, "name"), cell(item, "latest"),
+                 ago(item.integer_or("updated_ms", 0), now_ms())});
     }
     table.print();
   });
@@ -90,19 +91,21 @@ Result<void> data_list(Session& session) {
 }
 
 Result<void> data_show(Session& session, const std::string& name) {
-  TRY(Api* api, session.api());
+  TRY(Api * api, session.api());
   TRY(const json::Value version, api->get(path_of("/api/v1/datasets/", name, "/versions/latest")));
   session.show(version, [&] {
-    std::printf("%s version %s: %s rows, %s, hash %s\n\n", name.c_str(), cell(version, "number").c_str(),
-                count_text(version.integer_or("rows", 0)).c_str(),
-                bytes_text(version.integer_or("bytes", 0)).c_str(), cell(version, "hash").substr(0, 12).c_str());
+    std::printf("%s version %s: %s rows, %s, hash %s\n\n", name.c_str(),
+                cell(version, "number").c_str(), count_text(version.integer_or("rows", 0)).c_str(),
+                bytes_text(version.integer_or("bytes", 0)).c_str(),
+                cell(version, "hash").substr(0, 12).c_str());
     Table table({"column", "type", "nulls", "distinct", "min", "mean", "max", "most frequent"});
     const json::Value* statistics = version.find("statistics");
-    for (const auto& column : items_of(statistics == nullptr ? json::Value() : *statistics, "columns")) {
+    for (const auto& column :
+         items_of(statistics == nullptr ? json::Value() : *statistics, "columns")) {
       const auto& top = items_of(column, "top");
-      table.add({cell(column, "name"), cell(column, "type"), cell(column, "nulls"), cell(column, "distinct"),
-                 cell(column, "min"), cell(column, "mean"), cell(column, "max"),
-                 top.empty() ? "-" : cell(top.front(), "value")});
+      table.add({cell(column, "name"), cell(column, "type"), cell(column, "nulls"),
+                 cell(column, "distinct"), cell(column, "min"), cell(column, "mean"),
+                 cell(column, "max"), top.empty() ? "-" : cell(top.front(), "value")});
     }
     table.print();
   });
@@ -110,7 +113,7 @@ Result<void> data_show(Session& session, const std::string& name) {
 }
 
 Result<void> data_log(Session& session, const std::string& name) {
-  TRY(Api* api, session.api());
+  TRY(Api * api, session.api());
   TRY(const json::Value page, api->get(path_of("/api/v1/datasets/", name, "/versions")));
   session.show(page, [&] {
     Table table({"version", "rows", "size", "hash", "made"});
@@ -124,8 +127,9 @@ Result<void> data_log(Session& session, const std::string& name) {
   return {};
 }
 
-Result<void> data_validate(Session& session, const std::string& name, const std::string& schema_file) {
-  TRY(Api* api, session.api());
+Result<void> data_validate(Session& session, const std::string& name,
+                           const std::string& schema_file) {
+  TRY(Api * api, session.api());
   json::Value body = json::Value::object();
   if (!schema_file.empty()) {
     TRY(const std::string text, read_file(schema_file));
@@ -144,8 +148,9 @@ Result<void> data_validate(Session& session, const std::string& name, const std:
 }
 
 Result<void> models_list(Session& session) {
-  TRY(Api* api, session.api());
-  TRY(const json::Value page, api->get("/api/2.0/mlflow/registered-models/search?max_results=1000"));
+  TRY(Api * api, session.api());
+  TRY(const json::Value page,
+      api->get("/api/2.0/mlflow/registered-models/search?max_results=1000"));
   session.show(page, [&] {
     Table table({"model", "latest", "champion", "updated"});
     for (const auto& model : items_of(page, "registered_models")) {
@@ -154,8 +159,8 @@ Result<void> models_list(Session& session) {
         if (alias.string_or("alias", "") == "champion") champion = cell(alias, "version");
       }
       const auto& latest = items_of(model, "latest_versions");
-      table.add({cell(model, "name"), latest.empty() ? "-" : cell(latest.front(), "version"), champion,
-                 ago(integer_of(model, "last_updated_timestamp"), now_ms())});
+      table.add({cell(model, "name"), latest.empty() ? "-" : cell(latest.front(), "version"),
+                 champion, ago(integer_of(model, "last_updated_timestamp"), now_ms())});
     }
     table.print();
   });
@@ -163,16 +168,17 @@ Result<void> models_list(Session& session) {
 }
 
 Result<void> models_show(Session& session, const std::string& name) {
-  TRY(Api* api, session.api());
+  TRY(Api * api, session.api());
   TRY(const json::Value model,
       api->get("/api/2.0/mlflow/registered-models/get?name=" + http::percent_encode(name)));
   TRY(const json::Value versions,
       api->get("/api/2.0/mlflow/model-versions/search?max_results=1000&filter=" +
                http::percent_encode("name='" + name + "'")));
   TRY(const json::Value history, api->get(path_of("/api/v1/models/", name, "/aliases/history")));
-  const json::Value document = json::Value::object({{"model", *model.find("registered_model")},
-                                                    {"versions", items_of(versions, "model_versions")},
-                                                    {"alias_history", items_of(history)}});
+  const json::Value document =
+      json::Value::object({{"model", *model.find("registered_model")},
+                           {"versions", items_of(versions, "model_versions")},
+                           {"alias_history", items_of(history)}});
   session.show(document, [&] {
     Table table({"version", "run", "aliases", "made"});
     for (const auto& version : items_of(versions, "model_versions")) {
@@ -186,7 +192,8 @@ Result<void> models_show(Session& session, const std::string& name) {
     Table moves({"alias", "version", "before", "when", "by", "reason"});
     for (const auto& move : items_of(history)) {
       moves.add({cell(move, "alias"), cell(move, "version"), cell(move, "previous"),
-                 ago(move.integer_or("time_ms", 0), now_ms()), cell(move, "caller"), cell(move, "reason")});
+                 ago(move.integer_or("time_ms", 0), now_ms()), cell(move, "caller"),
+                 cell(move, "reason")});
     }
     moves.print();
   });
@@ -195,9 +202,9 @@ Result<void> models_show(Session& session, const std::string& name) {
 
 Result<void> models_promote(Session& session, const std::string& name, std::int64_t version,
                             const std::string& alias) {
-  TRY(Api* api, session.api());
-  const json::Value body = json::Value::object(
-      {{"name", name}, {"alias", alias}, {"version", std::to_string(version)}});
+  TRY(Api * api, session.api());
+  const json::Value body =
+      json::Value::object({{"name", name}, {"alias", alias}, {"version", std::to_string(version)}});
   TRY(api->post("/api/2.0/mlflow/registered-models/alias", body));
   session.show(body, [&] {
     std::printf("%s of %s is now version %lld\n", alias.c_str(), name.c_str(),
@@ -207,7 +214,7 @@ Result<void> models_promote(Session& session, const std::string& name, std::int6
 }
 
 Result<void> runs_list(Session& session, std::int64_t limit) {
-  TRY(Api* api, session.api());
+  TRY(Api * api, session.api());
   TRY(const json::Value experiments, api->post("/api/2.0/mlflow/experiments/search",
                                                json::Value::object({{"max_results", 1000}})));
   json::Value ids = json::Value::array();
@@ -230,8 +237,9 @@ Result<void> runs_list(Session& session, std::int64_t limit) {
         if (metrics.size() == 3) break;
         metrics.push_back(metric.string_or("key", "") + "=" + cell(metric, "value"));
       }
-      table.add({cell(*info, "run_id"), cell(*info, "run_name"), names[cell(*info, "experiment_id")],
-                 cell(*info, "status"), ago(integer_of(*info, "start_time"), now_ms()), join(metrics, " ")});
+      table.add({cell(*info, "run_id"), cell(*info, "run_name"),
+                 names[cell(*info, "experiment_id")], cell(*info, "status"),
+                 ago(integer_of(*info, "start_time"), now_ms()), join(metrics, " ")});
     }
     table.print();
   });
@@ -239,8 +247,9 @@ Result<void> runs_list(Session& session, std::int64_t limit) {
 }
 
 Result<void> runs_show(Session& session, const std::string& id) {
-  TRY(Api* api, session.api());
-  TRY(const json::Value answer, api->get("/api/2.0/mlflow/runs/get?run_id=" + http::percent_encode(id)));
+  TRY(Api * api, session.api());
+  TRY(const json::Value answer,
+      api->get("/api/2.0/mlflow/runs/get?run_id=" + http::percent_encode(id)));
   const json::Value& run = *answer.find("run");
   session.show(run, [&] {
     const json::Value& info = *run.find("info");
@@ -259,7 +268,7 @@ Result<void> runs_show(Session& session, const std::string& id) {
 }
 
 Result<void> endpoints_list(Session& session) {
-  TRY(Api* api, session.api());
+  TRY(Api * api, session.api());
   TRY(const json::Value page, api->get("/api/v1/endpoints"));
   session.show(page, [&] {
     Table table({"endpoint", "model", "version", "state", "requests", "p50 µs", "p99 µs"});
@@ -267,8 +276,9 @@ Result<void> endpoints_list(Session& session) {
       const json::Value* stats = item.find("stats");
       const json::Value none = json::Value::object();
       const json::Value& numbers = stats == nullptr ? none : *stats;
-      table.add({cell(item, "name"), cell(item, "model"), cell(item, "serving_version"), cell(item, "state"),
-                 cell(numbers, "requests"), cell(numbers, "p50_us"), cell(numbers, "p99_us")});
+      table.add({cell(item, "name"), cell(item, "model"), cell(item, "serving_version"),
+                 cell(item, "state"), cell(numbers, "requests"), cell(numbers, "p50_us"),
+                 cell(numbers, "p99_us")});
     }
     table.print();
   });
@@ -276,7 +286,7 @@ Result<void> endpoints_list(Session& session) {
 }
 
 Result<void> status(Session& session) {
-  TRY(Api* api, session.api());
+  TRY(Api * api, session.api());
   TRY(const json::Value answer, api->get("/api/v1/status"));
   TRY(const json::Value runs, api->get("/api/v1/pipeline-runs?limit=5"));
   TRY(const json::Value endpoints, api->get("/api/v1/endpoints"));
@@ -297,8 +307,8 @@ Result<void> status(Session& session) {
     std::printf("\n");
     Table serving({"endpoint", "model", "version", "state"});
     for (const auto& endpoint : items_of(endpoints)) {
-      serving.add({cell(endpoint, "name"), cell(endpoint, "model"), cell(endpoint, "serving_version"),
-                   cell(endpoint, "state")});
+      serving.add({cell(endpoint, "name"), cell(endpoint, "model"),
+                   cell(endpoint, "serving_version"), cell(endpoint, "state")});
     }
     serving.print();
     if (items_of(alerts).empty()) return;

@@ -54,12 +54,13 @@ Result<data::Batch> read_table(const std::string& file, std::int64_t limit) {
 // A table's rows, or from standard input the body of a scoring request as it is.
 Result<json::Value> request_body(const PredictOptions& options) {
   if (options.input == "-") {
-    const std::string text((std::istreambuf_iterator<char>(std::cin)), std::istreambuf_iterator<char>());
+    const std::string text((std::istreambuf_iterator<char>(std::cin)),
+                           std::istreambuf_iterator<char>());
     TRY(json::Value body, json::parse(text));
     if (body.is_array()) return json::Value::object({{"dataframe_records", std::move(body)}});
     const bool row = body.is_object() && body.find("dataframe_split") == nullptr &&
-                     body.find("dataframe_records") == nullptr && body.find("instances") == nullptr &&
-                     body.find("inputs") == nullptr;
+                     body.find("dataframe_records") == nullptr &&
+                     body.find("instances") == nullptr && body.find("inputs") == nullptr;
     if (row) {
       json::Value rows = json::Value::array();
       rows.push_back(std::move(body));
@@ -75,7 +76,7 @@ Result<json::Value> request_body(const PredictOptions& options) {
 
 Result<void> predict(Session& session, const PredictOptions& options) {
   TRY(const json::Value body, request_body(options));
-  TRY(Api* api, session.api());
+  TRY(Api * api, session.api());
   TRY(const json::Value answer,
       api->post("/endpoints/" + http::percent_encode(options.endpoint) + "/invocations", body));
   session.show(answer, [&] {
@@ -84,7 +85,8 @@ Result<void> predict(Session& session, const PredictOptions& options) {
       std::printf("%s\n", json::dump(answer).c_str());
       return;
     }
-    for (const auto& prediction : predictions->items()) std::printf("%s\n", json::dump(prediction).c_str());
+    for (const auto& prediction : predictions->items())
+      std::printf("%s\n", json::dump(prediction).c_str());
   });
   return {};
 }

@@ -50,7 +50,8 @@ std::string remark(const json::Value& step) {
 std::string line_of(const json::Value& step, std::int64_t now_ms, std::size_t name_width) {
   const std::string name = step.string_or("name", "");
   const std::string state = step.string_or("state", "");
-  std::string line = "  " + sign(state) + " " + name + std::string(name_width - name.size() + 2, ' ');
+  std::string line =
+      "  " + sign(state) + " " + name + std::string(name_width - name.size() + 2, ' ');
   const std::string time = state == "pending" || state == "skipped" || state == "cached"
                                ? state
                                : duration_text(elapsed_ms(step, now_ms));

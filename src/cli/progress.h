@@ -9,8 +9,8 @@
 
 namespace ciclo::cli {
 
-// Shows a pipeline run on standard error while it goes on: on a terminal a table that is drawn anew in
-// place, with bars; otherwise one line whenever a step starts or ends.
+// Shows a pipeline run on standard error while it goes on: on a terminal a table that is drawn anew
+// in place, with bars; otherwise one line whenever a step starts or ends.
 class RunProgress {
  public:
   explicit RunProgress(bool quiet);

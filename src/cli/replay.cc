@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // `ciclo replay`: history as live traffic.
 //
-// Each day of event time: its rows are sent, one request a row; the labels that have become known by
-// then are posted; the platform is asked to settle, and while it retrains, time stands still, as a day is
-// long against a training.
+// Each day of event time: its rows are sent, one request a row; the labels that have become known
+// by then are posted; the platform is asked to settle, and while it retrains, time stands still, as
+// a day is long against a training.
 
 #include <unistd.h>
 
@@ -48,7 +48,8 @@ struct Traffic {
 Result<Traffic> read_traffic(const steps::Project& project, const std::filesystem::path& directory,
                              const ReplayOptions& options) {
   if (project.table.time.empty()) {
-    return failed_precondition("replaying needs table.time in ciclo.yaml, to know the order of the rows");
+    return failed_precondition(
+        "replaying needs table.time in ciclo.yaml, to know the order of the rows");
   }
   SystemClock clock;
   const TemporaryDirectory work;
@@ -59,8 +60,8 @@ Result<Traffic> read_traffic(const steps::Project& project, const std::filesyste
   std::vector<data::Table> tables;
   for (const auto& [name, source] : project.data) {
     TRY(const auto files, expand_below(directory, source.files));
-    TRY(const data::Table opened,
-        data::open_source(name, files, source.options, (work.path() / ("unpacked_" + name)).string()));
+    TRY(const data::Table opened, data::open_source(name, files, source.options,
+                                                    (work.path() / ("unpacked_" + name)).string()));
     tables.push_back(opened);
   }
   steps::Project later = project;
@@ -74,14 +75,16 @@ Result<Traffic> read_traffic(const steps::Project& project, const std::filesyste
   Traffic traffic;
   for (auto& column : rows.columns) {
     if (column.name == project.table.time) {
-      for (const double ms : column.numbers) traffic.event_ms.push_back(static_cast<std::int64_t>(ms));
+      for (const double ms : column.numbers)
+        traffic.event_ms.push_back(static_cast<std::int64_t>(ms));
     } else if (column.name == project.target) {
       traffic.label = std::move(column);
     } else if (column.name != project.table.key) {
       traffic.features.columns.push_back(std::move(column));
     }
   }
-  if (traffic.event_ms.empty()) return failed_precondition("there is no row to replay in that time");
+  if (traffic.event_ms.empty())
+    return failed_precondition("there is no row to replay in that time");
   return traffic;
 }
 
@@ -99,8 +102,8 @@ std::string_view datatype_of(data::ColumnType type) {
 std::string inference_id(std::size_t row) { return "replay-" + std::to_string(row); }
 
 // The body of POST /v2/models/NAME/infer for rows [begin, end).
-std::string infer_body(const Traffic& traffic, const std::set<std::string>& columns, std::size_t begin,
-                       std::size_t end) {
+std::string infer_body(const Traffic& traffic, const std::set<std::string>& columns,
+                       std::size_t begin, std::size_t end) {
   std::string body;
   json::Writer writer(body);
   writer.begin_object().key("parameters").begin_object().key("inference_ids").begin_array();
@@ -110,7 +113,11 @@ std::string infer_body(const Traffic& traffic, const std::set<std::string>& colu
   writer.end_array().end_object().key("inputs").begin_array();
   for (const auto& column : traffic.features.columns) {
     if (!columns.contains(column.name)) continue;
-    writer.begin_object().key("name").string(column.name).key("datatype").string(datatype_of(column.type));
+    writer.begin_object()
+        .key("name")
+        .string(column.name)
+        .key("datatype")
+        .string(datatype_of(column.type));
     writer.key("shape").begin_array().integer(static_cast<std::int64_t>(end - begin)).end_array();
     writer.key("data").begin_array();
     for (std::size_t row = begin; row < end; ++row) writer.value(cell_json(column, row));
@@ -133,7 +140,8 @@ std::string month_of(std::int64_t ms) { return format_utc(ms).substr(0, 7); }
 float quantile(std::vector<float> values, double share) {
   if (values.empty()) return std::nanf("");
   const auto index = static_cast<std::size_t>(share * static_cast<double>(values.size() - 1));
-  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(index), values.end());
+  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(index),
+                   values.end());
   return values[index];
 }
 
@@ -181,7 +189,8 @@ class Replay {
     }
     TRY(const auto retrained, retrainings());
     for (auto& [name, month] : months_) {
-      json::Value item = json::Value::object({{"month", name}, {"requests", month.requests}, {"failures", month.failures}});
+      json::Value item = json::Value::object(
+          {{"month", name}, {"requests", month.requests}, {"failures", month.failures}});
       const auto [from, to] = bounds(traffic, name);
       TRY(item["managed"], performance(project_.endpoint, from, to));
       if (!options_.beside.empty()) {
@@ -208,8 +217,8 @@ class Replay {
     TRY(const json::Value answer, api_.get("/api/v1/endpoints/" + http::percent_encode(endpoint)));
     const json::Value* signature = answer.find("signature");
     if (signature == nullptr || signature->find("inputs") == nullptr) {
-      return unavailable("endpoint " + ciclo::quoted(endpoint) + " serves no model: " +
-                         answer.string_or("message", ""));
+      return unavailable("endpoint " + ciclo::quoted(endpoint) +
+                         " serves no model: " + answer.string_or("message", ""));
     }
     std::set<std::string> names;
     for (const auto& column : signature->find("inputs")->items()) {
@@ -255,10 +264,13 @@ class Replay {
       std::vector<std::jthread> threads;
       for (int i = 0; i < options_.connections; ++i) threads.emplace_back(work);
     }
-    if (problem && month.failures == month.requests) return problem->with_context("every prediction failed");
+    if (problem && month.failures == month.requests)
+      return problem->with_context("every prediction failed");
     if (options_.beside.empty()) return {};
-    TRY(const http::Response beside, infer(options_.beside, infer_body(traffic, columns_beside_, begin, end)));
-    if (beside.status != 200) return internal("endpoint " + options_.beside + " answered: " + beside.body);
+    TRY(const http::Response beside,
+        infer(options_.beside, infer_body(traffic, columns_beside_, begin, end)));
+    if (beside.status != 200)
+      return internal("endpoint " + options_.beside + " answered: " + beside.body);
     return {};
   }
 
@@ -284,7 +296,8 @@ class Replay {
     if (labels.items().empty()) return {};
     const json::Value body = json::Value::object({{"labels", std::move(labels)}});
     TRY(api_.post("/api/v1/endpoints/" + project_.endpoint + "/labels", body));
-    if (!options_.beside.empty()) TRY(api_.post("/api/v1/endpoints/" + options_.beside + "/labels", body));
+    if (!options_.beside.empty())
+      TRY(api_.post("/api/v1/endpoints/" + options_.beside + "/labels", body));
     return {};
   }
 
@@ -314,8 +327,8 @@ class Replay {
 
   // Retraining runs by the month in which the window that alarmed ended.
   Result<std::map<std::string, std::int64_t>> retrainings() {
-    TRY(const json::Value page,
-        api_.get("/api/v1/pipeline-runs?limit=1000&pipeline=" + steps::retraining_name(project_.name)));
+    TRY(const json::Value page, api_.get("/api/v1/pipeline-runs?limit=1000&pipeline=" +
+                                         steps::retraining_name(project_.name)));
     std::map<std::string, std::int64_t> by_month;
     for (const auto& run : page.find("items")->items()) {
       const json::Value* cause = run.find("cause");
@@ -326,7 +339,8 @@ class Replay {
     return by_month;
   }
 
-  static std::pair<std::int64_t, std::int64_t> bounds(const Traffic& traffic, const std::string& month) {
+  static std::pair<std::int64_t, std::int64_t> bounds(const Traffic& traffic,
+                                                      const std::string& month) {
     std::int64_t from = INT64_MAX;
     std::int64_t to = 0;
     for (const std::int64_t ms : traffic.event_ms) {
@@ -348,7 +362,8 @@ class Replay {
 
   void show_progress(const Traffic& traffic, std::size_t row) const {
     if (!show_) return;
-    std::fprintf(stderr, "\r\x1b[2K  %s  %s of %s rows", format_utc(traffic.event_ms[row]).substr(0, 10).c_str(),
+    std::fprintf(stderr, "\r\x1b[2K  %s  %s of %s rows",
+                 format_utc(traffic.event_ms[row]).substr(0, 10).c_str(),
                  count_text(static_cast<std::int64_t>(row)).c_str(),
                  count_text(static_cast<std::int64_t>(traffic.event_ms.size())).c_str());
   }
@@ -380,15 +395,17 @@ void print_report(const json::Value& report, const std::string& metric) {
   std::vector<std::string> headers = {"month", "requests", "failed"};
   if (compared) headers.push_back(metric + " " + report.string_or("beside", ""));
   for (const auto& header : {metric + " " + report.string_or("endpoint", ""), std::string("alarms"),
-                             std::string("retrained"), std::string("versions"), std::string("p50 ms"),
-                             std::string("p99 ms")}) {
+                             std::string("retrained"), std::string("versions"),
+                             std::string("p50 ms"), std::string("p99 ms")}) {
     headers.push_back(header);
   }
   Table table(headers);
   for (const auto& month : report.find("months")->items()) {
     std::vector<std::string> versions;
-    for (const auto& version : month.find("versions")->items()) versions.push_back(version.string());
-    std::vector<std::string> row = {month.string_or("month", ""), count_text(month.integer_or("requests", 0)),
+    for (const auto& version : month.find("versions")->items())
+      versions.push_back(version.string());
+    std::vector<std::string> row = {month.string_or("month", ""),
+                                    count_text(month.integer_or("requests", 0)),
                                     std::to_string(month.integer_or("failures", 0))};
     if (compared) row.push_back(metric_cell(*month.find("beside")));
     row.push_back(metric_cell(*month.find("managed")));
@@ -419,7 +436,7 @@ Result<void> replay(Session& session, const ReplayOptions& options) {
   if (project.endpoint.empty()) return failed_precondition("the project deploys to no endpoint");
   TRY(const std::int64_t delay, steps::parse_duration(options.label_delay));
   TRY(const Traffic traffic, read_traffic(project, session.project, options));
-  TRY(Api* api, session.api());
+  TRY(Api * api, session.api());
   Replay replay(session, *api, project, options, delay);
   TRY(replay.run(traffic));
   TRY(const json::Value report, replay.report(traffic));

@@ -68,9 +68,10 @@ void print_summary(const steps::Project& project, const json::Value& run, const 
   for (const auto& step : steps->items()) {
     if (step.string_or("state", "") == "cached") ++cached;
   }
-  std::printf("%s: %s, %zu of %zu steps cached, %s\n", project.name.c_str(),
-              run.string_or("state", "").c_str(), cached, steps->items().size(),
-              duration_text(run.integer_or("ended_ms", 0) - run.integer_or("created_ms", 0)).c_str());
+  std::printf(
+      "%s: %s, %zu of %zu steps cached, %s\n", project.name.c_str(),
+      run.string_or("state", "").c_str(), cached, steps->items().size(),
+      duration_text(run.integer_or("ended_ms", 0) - run.integer_or("created_ms", 0)).c_str());
   const json::Value report = properties_of(run, "evaluate");
   if (report.is_object()) {
     Table table({"metric", "on test rows"});
@@ -84,7 +85,8 @@ void print_summary(const steps::Project& project, const json::Value& run, const 
   if (decision.is_object()) std::printf("gate: %s\n", decision.string_or("summary", "").c_str());
   if (project.endpoint.empty() || run.string_or("state", "") != "succeeded") return;
   if (!session.server.empty()) {
-    std::printf("serves at: %s/v2/models/%s/infer\n", session.server.c_str(), project.endpoint.c_str());
+    std::printf("serves at: %s/v2/models/%s/infer\n", session.server.c_str(),
+                project.endpoint.c_str());
   } else {
     std::printf("try it:   ciclo predict %s FILE\n", project.endpoint.c_str());
   }
@@ -111,7 +113,8 @@ Result<void> print_plan(Session& session, Api& api, const steps::Submission& sub
     Table table({"step", "would", "why"});
     const json::Value* steps = plan.find("steps");
     for (const auto& step : steps->items()) {
-      table.add({step.string_or("name", ""), step.boolean_or("cached", false) ? "be taken from the cache" : "run",
+      table.add({step.string_or("name", ""),
+                 step.boolean_or("cached", false) ? "be taken from the cache" : "run",
                  step.string_or("why", "")});
     }
     table.print();
@@ -123,7 +126,7 @@ Result<void> print_plan(Session& session, Api& api, const steps::Submission& sub
 
 Result<void> run(Session& session, const RunOptions& options) {
   TRY(const steps::Project project, load_project(session.project, options.set));
-  TRY(Api* api, session.api());
+  TRY(Api * api, session.api());
   TRY(const steps::Submission submission, prepare_submission(*api, project, session.project));
   if (options.plan) return print_plan(session, *api, submission);
   TRY(const json::Value started, api->post("/api/v1/projects/runs", json::to_value(submission)));

@@ -24,8 +24,8 @@ class Session {
  public:
   Session(Wiring wiring) : wiring_(std::move(wiring)) {}
 
-  bool json = false;         // --json: one document on standard output
-  std::string server;        // --server; empty: a platform in this process
+  bool json = false;                    // --json: one document on standard output
+  std::string server;                   // --server; empty: a platform in this process
   std::filesystem::path project = ".";  // --project
   std::filesystem::path root;           // --root; empty: PROJECT/.ciclo
 

@@ -10,8 +10,8 @@
 
 namespace ciclo::compute {
 
-// A log file of bounded size: the first bytes up to the limit, then the last kLogTailBytes, with a line
-// between. What the disk does not take counts as dropped.
+// A log file of bounded size: the first bytes up to the limit, then the last kLogTailBytes, with a
+// line between. What the disk does not take counts as dropped.
 class JobLog {
  public:
   // Makes or empties the file; discards everything when `path` is empty.

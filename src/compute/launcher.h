@@ -13,9 +13,9 @@
 
 #include "base/result.h"
 
-// Where the jobs of pipeline steps run. A job is one program with its arguments; it writes what people
-// read to standard output and error, which go to a log file, and what the platform reads as lines to
-// file descriptor 3. Adapters: compute/process.h, children of this process.
+// Where the jobs of pipeline steps run. A job is one program with its arguments; it writes what
+// people read to standard output and error, which go to a log file, and what the platform reads as
+// lines to file descriptor 3. Adapters: compute/process.h, children of this process.
 
 namespace ciclo::compute {
 
@@ -66,18 +66,19 @@ struct JobEnd {
 inline constexpr std::size_t kLineBytesMax = 1 << 20;
 inline constexpr std::size_t kLogTailBytes = 64 << 10;
 
-// Receives a line of descriptor 3 without its newline, on the thread that waits for the job. A last line
-// without a newline counts. While it runs the job may block when it writes more: a slow reader slows the
-// job, nothing is lost.
+// Receives a line of descriptor 3 without its newline, on the thread that waits for the job. A last
+// line without a newline counts. While it runs the job may block when it writes more: a slow reader
+// slows the job, nothing is lost.
 using OnLine = std::function<void(std::string_view)>;
 
-// A job that was started. One thread at a time waits; `cancel` may come from any. Somebody must wait, or
-// the job blocks once its pipes are full. Destroying the handle of a running job kills the job.
+// A job that was started. One thread at a time waits; `cancel` may come from any. Somebody must
+// wait, or the job blocks once its pipes are full. Destroying the handle of a running job kills the
+// job.
 class Job {
  public:
   virtual ~Job() = default;
-  // Forwards log and lines until the job has ended or `milliseconds` have passed (nullopt). After the end
-  // it returns the same again.
+  // Forwards log and lines until the job has ended or `milliseconds` have passed (nullopt). After
+  // the end it returns the same again.
   virtual std::optional<JobEnd> wait_for(std::int64_t milliseconds) = 0;
   // Ends the job and all that it started: politely, then surely after the grace. Returns at once;
   // the end shows in wait. A job that has ended stays as it ended.
@@ -92,12 +93,13 @@ class Launcher {
  public:
   virtual ~Launcher() = default;
 
-  // Never fails: what could not be started has ended with kNotStarted. A job dies with this process, and
-  // with the thread that started it, which therefore has to live until the end of the job.
+  // Never fails: what could not be started has ended with kNotStarted. A job dies with this
+  // process, and with the thread that started it, which therefore has to live until the end of the
+  // job.
   virtual std::unique_ptr<Job> start(JobSpec spec, OnLine on_line) = 0;
 
-  // Kills what an earlier process left running under these names (it was killed, and something that the
-  // job had started outlived it). Returns when none is left.
+  // Kills what an earlier process left running under these names (it was killed, and something that
+  // the job had started outlived it). Returns when none is left.
   virtual Result<void> end_leftovers(std::span<const std::string> names) = 0;
 };
 

@@ -161,8 +161,8 @@ class ProcessJob final : public Job {
     kill_group(SIGTERM);
   }
 
-  // One buffer at a time, so that a flood delays neither the other pipe nor a deadline. Closes the pipe
-  // at its end.
+  // One buffer at a time, so that a flood delays neither the other pipe nor a deadline. Closes the
+  // pipe at its end.
   template <class Sink>
   void forward(Descriptor& pipe, Sink& sink) {
     const ssize_t got = ::read(pipe.get(), buffer_.data(), buffer_.size());
@@ -173,7 +173,8 @@ class ProcessJob final : public Job {
     }
   }
 
-  // The first process is dead but not yet waited for, so its number, and its group's, is still ours.
+  // The first process is dead but not yet waited for, so its number, and its group's, is still
+  // ours.
   void conclude() {
     kill_group(SIGKILL);
     drain();

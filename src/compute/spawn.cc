@@ -30,7 +30,8 @@ struct Pipe {
   Descriptor write;
 };
 
-// Above the numbers that the child gives to its own descriptors, so that dup2 never overwrites a source.
+// Above the numbers that the child gives to its own descriptors, so that dup2 never overwrites a
+// source.
 constexpr int kFirstNumber = 10;
 
 Result<Descriptor> move_up(Descriptor low) {

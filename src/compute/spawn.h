@@ -17,8 +17,9 @@ struct Child {
   Descriptor lines;    // its descriptor 3
 };
 
-// Starts the job's program as leader of a new process group that dies with the calling thread. Its standard
-// input is empty, its signals and mask are the default ones, and it inherits no other descriptor.
+// Starts the job's program as leader of a new process group that dies with the calling thread. Its
+// standard input is empty, its signals and mask are the default ones, and it inherits no other
+// descriptor.
 Result<Child> spawn(const JobSpec& spec);
 
 }  // namespace ciclo::compute

@@ -124,7 +124,8 @@ class DataSets {
 
   // The same for files that are stored as blobs; the format is told by their names.
   Result<Registered> add_blobs(const Context& context, std::string_view name,
-                               const std::vector<NamedBlob>& blobs, const SourceOptions& options = {});
+                               const std::vector<NamedBlob>& blobs,
+                               const SourceOptions& options = {});
 
   // Whether a version keeps to a schema.
   Result<Validation> validate(const Context& context, const DataSetVersion& version,

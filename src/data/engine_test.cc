@@ -39,7 +39,8 @@ struct EngineTest : testing::Test {
 TEST_F(EngineTest, reads_every_type_as_a_column_type) {
   const Batch batch = all(
       "SELECT true AS b, 5::UTINYINT AS i, 170141183460469231731687303715884105727::HUGEINT AS h, "
-      "1.5::FLOAT AS f, 12.345::DECIMAL(9,3) AS d, 1.5::DECIMAL(3,1) AS d2, -0.01::DECIMAL(30,2) AS d3, "
+      "1.5::FLOAT AS f, 12.345::DECIMAL(9,3) AS d, 1.5::DECIMAL(3,1) AS d2, -0.01::DECIMAL(30,2) "
+      "AS d3, "
       "DATE '1970-01-02' AS day, TIMESTAMP '1970-01-01 00:00:01.5' AS t, "
       "TIMESTAMPTZ '1970-01-01 02:00:00+02' AS z, TIMESTAMP_S '1970-01-01 00:01:00' AS s, "
       "'x'::ENUM('y', 'x') AS e, [1, 2] AS l, {'a': 1} AS st, TIME '01:02:03' AS ti, NULL AS n, "
@@ -142,7 +143,8 @@ TEST_F(EngineTest, keeps_to_its_memory) {
 
 TEST_F(EngineTest, writes_the_same_bytes_for_the_same_rows) {
   const std::string sql =
-      "SELECT k, count(*) AS n, sum(v) AS s FROM (SELECT range % 5000 AS k, range * 0.5 AS v, range AS i "
+      "SELECT k, count(*) AS n, sum(v) AS s FROM (SELECT range % 5000 AS k, range * 0.5 AS v, "
+      "range AS i "
       "FROM range(300000)) GROUP BY k";
   const auto first = engine.write_parquet(context, {}, sql, path("a.parquet"));
   ASSERT_TRUE(first.ok()) << first.error().message;

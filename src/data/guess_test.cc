@@ -46,9 +46,11 @@ const ColumnGuess& column(const Guess& guess, std::string_view name) {
 
 TEST_F(Guesses, tell_the_kinds_of_columns) {
   const Guess guess = this->guess(
-      "hash(i) % 2 = 0 AS y, i AS row_number, i * 7 AS customerId, 'N' || hash(i) AS token, sin(i) AS x, "
+      "hash(i) % 2 = 0 AS y, i AS row_number, i * 7 AS customerId, 'N' || hash(i) AS token, sin(i) "
+      "AS x, "
       "hash(i + 1) % 40 AS \"count\", hash(i + 2) % 2 AS flag, 'c' || hash(i + 3) % 12 AS carrier, "
-      "'the service at desk ' || hash(i) % 997 || ' was fine' AS review, TIMESTAMP '2013-01-01' + to_hours(i) AS "
+      "'the service at desk ' || hash(i) % 997 || ' was fine' AS review, TIMESTAMP '2013-01-01' + "
+      "to_hours(i) AS "
       "booked_at, NULL AS nothing, 5 AS five, hash(i + 9) % 7 AS store_id, hash(i) % 3 = 0 AS b",
       "y");
   const auto kind = [&](std::string_view name) { return column(guess, name).kind; };
@@ -94,14 +96,15 @@ TEST_F(Guesses, refuse_what_cannot_be_learned) {
   EXPECT_EQ(refusal("'yes' AS y, i AS x", "y"),
             "target \"y\" is \"yes\" in every row; nothing can be learned from it");
   EXPECT_EQ(refusal("NULL AS y, i AS x", "y"), "target \"y\" is null in every row");
-  EXPECT_EQ(
-      refusal("'t' || i AS y, i AS x", "y"),
-      "target \"y\" is text with 1000 different values in 1000 rows; expected at most 100 classes, or numbers");
+  EXPECT_EQ(refusal("'t' || i AS y, i AS x", "y"),
+            "target \"y\" is text with 1000 different values in 1000 rows; expected at most 100 "
+            "classes, or numbers");
 }
 
 TEST_F(Guesses, suspect_columns_that_hold_the_answer) {
   const Guess guess = this->guess(
-      "hash(i) % 4 = 0 AS y, (hash(i) % 4 = 0)::INTEGER + 5 AS copy, CASE WHEN hash(i) % 4 = 0 THEN 20 + i * 0.01 ELSE i "
+      "hash(i) % 4 = 0 AS y, (hash(i) % 4 = 0)::INTEGER + 5 AS copy, CASE WHEN hash(i) % 4 = 0 "
+      "THEN 20 + i * 0.01 ELSE i "
       "* 0.001 END AS arr_delay, sin(i) AS x, 'c' || hash(i + 1) % 10 AS c",
       "y");
   EXPECT_TRUE(column(guess, "copy").leaks);

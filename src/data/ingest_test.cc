@@ -67,9 +67,9 @@ TEST_F(Ingest, finds_types_from_all_rows) {
            std::string(i == 29999 ? "late" : "7") + "\n";
   }
   const Batch batch = rows_of(csv);
-  EXPECT_EQ(
-      types(batch),
-      "i:integer x:number b:boolean day:timestamp t:timestamp z:timestamp s:text n:text mixed:text ");
+  EXPECT_EQ(types(batch),
+            "i:integer x:number b:boolean day:timestamp t:timestamp z:timestamp s:text n:text "
+            "mixed:text ");
   EXPECT_EQ(batch.rows(), 30000U);
   EXPECT_EQ(batch.find("z")->numbers[0], 1359608400000);
   EXPECT_TRUE(batch.find("n")->is_null(0));
@@ -124,10 +124,9 @@ TEST_F(Ingest, names_file_and_line_of_a_ragged_row) {
 }
 
 TEST_F(Ingest, refuses_duplicate_names) {
-  EXPECT_EQ(
-      refusal_of("id,a,ID\n1,2,3\n"),
-      path("t.csv") +
-          ": the header names column 1 \"id\" and column 3 \"ID\"; names must differ in more than case");
+  EXPECT_EQ(refusal_of("id,a,ID\n1,2,3\n"), path("t.csv") +
+                                                ": the header names column 1 \"id\" and column 3 "
+                                                "\"ID\"; names must differ in more than case");
 }
 
 TEST_F(Ingest, refuses_empty_tables_and_missing_files) {

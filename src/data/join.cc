@@ -44,8 +44,9 @@ constexpr std::array<std::string_view, 31> kUnstable = {"random",
                                                         "current_connection_id",
                                                         "version"};
 
-constexpr std::array<std::string_view, 6> kUnstableWords = {
-    "current_timestamp", "current_date", "current_time", "localtime", "localtimestamp", "current_user"};
+constexpr std::array<std::string_view, 6> kUnstableWords = {"current_timestamp", "current_date",
+                                                            "current_time",      "localtime",
+                                                            "localtimestamp",    "current_user"};
 
 bool is_empty(const json::Value* value) {
   if (value == nullptr || value->is_null()) return true;
@@ -75,7 +76,8 @@ Result<void> check_tree(const json::Value& node) {
       const std::string name = to_lower_ascii(names->items().front().string());
       for (const std::string_view word : kUnstableWords) {
         if (name == word) {
-          return invalid_argument(name + " is not allowed here: it does not always give the same value");
+          return invalid_argument(name +
+                                  " is not allowed here: it does not always give the same value");
         }
       }
     }

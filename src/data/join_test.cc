@@ -50,17 +50,20 @@ std::string names(const Batch& batch) {
 }
 
 TEST_F(Joins, an_as_of_join_never_sees_a_later_row) {
-  table(
-      "flights",
-      "SELECT * FROM (VALUES (1, 'JFK', TIMESTAMP '2013-01-01 05:00'), (2, 'LGA', TIMESTAMP '2013-01-01 "
-      "05:30'), (3, 'JFK', TIMESTAMP '2013-01-01 03:59:59'), (4, 'EWR', TIMESTAMP '2013-01-01 09:00'), (5, "
-      "NULL, TIMESTAMP '2013-01-01 09:00'), (6, 'JFK', NULL), (7, 'JFK', TIMESTAMP '2013-01-01 09:00')) "
-      "t(id, origin, \"at\")");
-  table(
-      "weather",
-      "SELECT * FROM (VALUES ('JFK', TIMESTAMP '2013-01-01 06:00', 60), ('JFK', TIMESTAMP '2013-01-01 "
-      "04:00', 40), ('JFK', TIMESTAMP '2013-01-01 05:00', 50), ('LGA', TIMESTAMP '2013-01-01 05:00', 51), "
-      "(NULL, TIMESTAMP '2013-01-01 00:00', 99), ('JFK', NULL, 98)) t(origin, seen, temp)");
+  table("flights",
+        "SELECT * FROM (VALUES (1, 'JFK', TIMESTAMP '2013-01-01 05:00'), (2, 'LGA', TIMESTAMP "
+        "'2013-01-01 "
+        "05:30'), (3, 'JFK', TIMESTAMP '2013-01-01 03:59:59'), (4, 'EWR', TIMESTAMP '2013-01-01 "
+        "09:00'), (5, "
+        "NULL, TIMESTAMP '2013-01-01 09:00'), (6, 'JFK', NULL), (7, 'JFK', TIMESTAMP '2013-01-01 "
+        "09:00')) "
+        "t(id, origin, \"at\")");
+  table("weather",
+        "SELECT * FROM (VALUES ('JFK', TIMESTAMP '2013-01-01 06:00', 60), ('JFK', TIMESTAMP "
+        "'2013-01-01 "
+        "04:00', 40), ('JFK', TIMESTAMP '2013-01-01 05:00', 50), ('LGA', TIMESTAMP '2013-01-01 "
+        "05:00', 51), "
+        "(NULL, TIMESTAMP '2013-01-01 00:00', 99), ('JFK', NULL, 98)) t(origin, seen, temp)");
   TableQuery query{
       "flights",
       {},
@@ -135,13 +138,13 @@ TEST_F(Joins, an_exact_join_keeps_the_rows_and_their_order) {
 
 TEST_F(Joins, an_exact_join_that_would_multiply_rows_is_refused) {
   table("a", "SELECT 'x' AS k");
-  table(
-      "b",
-      "SELECT 'x' AS k, range AS v FROM range(3) UNION ALL SELECT NULL, 1 UNION ALL SELECT NULL, 2");
-  EXPECT_EQ(
-      refusal({"a", {}, {{"b", {}, {{"k", "k"}}}}}),
-      "join with \"b\": 3 rows have the key \"x\"; an exact join needs at most one (add the keys that tell "
-      "them apart, or as_of)");
+  table("b",
+        "SELECT 'x' AS k, range AS v FROM range(3) UNION ALL SELECT NULL, 1 UNION ALL SELECT NULL, "
+        "2");
+  EXPECT_EQ(refusal({"a", {}, {{"b", {}, {{"k", "k"}}}}}),
+            "join with \"b\": 3 rows have the key \"x\"; an exact join needs at most one (add the "
+            "keys that tell "
+            "them apart, or as_of)");
 }
 
 TEST_F(Joins, names_what_is_not_there) {
@@ -153,9 +156,9 @@ TEST_F(Joins, names_what_is_not_there) {
   EXPECT_EQ(
       refusal({"flights", {}, {{"planes", {}, {{"k", "k"}}}}}),
       "join with \"planes\": \"k\" is text and \"k\" is integer; derive a column of the same type");
-  EXPECT_EQ(
-      refusal({"flights", {}, {{"planes", {}, {{"distance", "distance"}}, {}, {"k"}}}}),
-      "join with \"planes\": column \"k\" is there already; set a prefix or name the columns to take");
+  EXPECT_EQ(refusal({"flights", {}, {{"planes", {}, {{"distance", "distance"}}, {}, {"k"}}}}),
+            "join with \"planes\": column \"k\" is there already; set a prefix or name the columns "
+            "to take");
   EXPECT_EQ(refusal({"flights", {}, {{"planes"}}}), "join with \"planes\": needs keys or as_of");
   EXPECT_NE(refusal({"flights", {}, {{"planes", {}, {}, AsOf{"t", "t"}}}})
                 .find("is timestamp and \"t\" is text"),

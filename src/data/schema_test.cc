@@ -85,9 +85,9 @@ TEST(Schema, says_where_and_what_is_wrong) {
     const auto schema = read_schema(yaml);
     return schema.ok() ? "" : schema.error().message;
   };
-  EXPECT_EQ(
-      refusal("columns:\n  - name: a\n    type: float\n"),
-      "schema: 3:11: columns[0].type: expected one of boolean, integer, number, text, timestamp, got \"float\"");
+  EXPECT_EQ(refusal("columns:\n  - name: a\n    type: float\n"),
+            "schema: 3:11: columns[0].type: expected one of boolean, integer, number, text, "
+            "timestamp, got \"float\"");
   EXPECT_NE(
       refusal("columns:\n  - name: a\n    type: text\n    maximum: 3\n").find("unknown field"),
       std::string::npos);

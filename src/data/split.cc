@@ -170,8 +170,8 @@ class Splitter {
     if (index >= rows) return std::string();
     TRY(const Batch batch,
         engine_.query_all(context_, {table_},
-                          "SELECT CAST(" + name + " AS VARCHAR) AS t FROM " + rows_of + " ORDER BY " +
-                              name + " LIMIT 1 OFFSET " + std::to_string(index)));
+                          "SELECT CAST(" + name + " AS VARCHAR) AS t FROM " + rows_of +
+                              " ORDER BY " + name + " LIMIT 1 OFFSET " + std::to_string(index)));
     return batch.columns[0].texts.at(0);
   }
 

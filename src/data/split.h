@@ -32,8 +32,8 @@ struct SplitRule {
   double test = 0.15;
   // kTime: boundaries in place of shares: rows from here on are validation, test. A date or
   // timestamp
-  // ("2013-05-01") or a number; empty: by share. With test_from alone, validation is its share of the
-  // rows before that. Equal times never straddle.
+  // ("2013-05-01") or a number; empty: by share. With test_from alone, validation is its share of
+  // the rows before that. Equal times never straddle.
   std::string validation_from;
   std::string test_from;
   std::int64_t seed = 0;  // kHash, kGroup, kRandom

@@ -43,7 +43,8 @@ struct Splitter : testing::Test {
 
 TEST_F(Splitter, by_time_puts_earlier_rows_before_later_ones) {
   const Table from = table(
-      "SELECT TIMESTAMP '2013-01-01' + to_hours(range * 7919 % 1000) AS t, range AS i FROM range(1000)");
+      "SELECT TIMESTAMP '2013-01-01' + to_hours(range * 7919 % 1000) AS t, range AS i FROM "
+      "range(1000)");
   const auto parts = split(from, {SplitKind::kTime, {"t"}});
   EXPECT_EQ(parts[0].rows, 700);
   EXPECT_EQ(parts[1].rows, 150);
@@ -140,7 +141,8 @@ TEST_F(Splitter, by_group_never_divides_a_group_and_keeps_the_shares) {
 
 TEST_F(Splitter, at_random_is_exact_in_each_stratum_and_repeatable) {
   const Table from = table(
-      "SELECT range AS i, CASE WHEN range % 50 = 0 THEN 'rare' WHEN range % 7 = 0 THEN NULL ELSE 'common' END AS y "
+      "SELECT range AS i, CASE WHEN range % 50 = 0 THEN 'rare' WHEN range % 7 = 0 THEN NULL ELSE "
+      "'common' END AS y "
       "FROM range(10000)");
   SplitRule rule;
   rule.stratify = "y";

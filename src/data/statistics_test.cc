@@ -219,7 +219,8 @@ TEST_F(TableStatistics, agree_with_duckdb) {
   const Table table = write(
       "SELECT (range * 7919 % 1009)::INTEGER AS i, sin(range) AS x, 'k' || (range % 37) AS k, "
       "CASE WHEN range % 11 = 0 THEN NULL ELSE range % 2 = 0 END AS b, "
-      "TIMESTAMP '2013-01-01' + to_hours(range % 5000) AS t, (range % 1000 / 10.0)::DECIMAL(9,2) AS d "
+      "TIMESTAMP '2013-01-01' + to_hours(range % 5000) AS t, (range % 1000 / 10.0)::DECIMAL(9,2) "
+      "AS d "
       "FROM range(200000)");
   const auto statistics = compute_statistics(engine, context, table);
   ASSERT_TRUE(statistics.ok()) << statistics.error().message;
@@ -229,7 +230,8 @@ TEST_F(TableStatistics, agree_with_duckdb) {
     const ColumnStatistics& s = *statistics->find(name);
     const auto reference = engine.query_all(
         context, {table},
-        "SELECT min(c)::DOUBLE, max(c)::DOUBLE, avg(c), stddev_samp(c), count(DISTINCT c), list_sort(list(c))[100000]"
+        "SELECT min(c)::DOUBLE, max(c)::DOUBLE, avg(c), stddev_samp(c), count(DISTINCT c), "
+        "list_sort(list(c))[100000]"
         "::DOUBLE, list_sort(list(c))[floor(0.9 * 199999)::BIGINT + 1]::DOUBLE FROM (SELECT " +
             name + " AS c FROM t)");
     ASSERT_TRUE(reference.ok()) << reference.error().message;

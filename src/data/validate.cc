@@ -296,12 +296,12 @@ class Validator {
         ", row_number() OVER () AS ciclo_row FROM " + quote_identifier(table_.name) +
         ")) WHERE ciclo_bad";
     TRY(const Batch batch,
-        engine_.query_all(
-            context_, {table_},
-            "SELECT value, count(*) AS n, min(ciclo_row) AS first_row, sum(count(*)) OVER () AS total, "
-            "min(min(ciclo_row)) OVER () AS first_of_all FROM (" +
-                offending + ") GROUP BY value ORDER BY n DESC, value LIMIT " +
-                std::to_string(kExamples)));
+        engine_.query_all(context_, {table_},
+                          "SELECT value, count(*) AS n, min(ciclo_row) AS first_row, sum(count(*)) "
+                          "OVER () AS total, "
+                          "min(min(ciclo_row)) OVER () AS first_of_all FROM (" +
+                              offending + ") GROUP BY value ORDER BY n DESC, value LIMIT " +
+                              std::to_string(kExamples)));
     finding.count = 0;
     for (std::size_t i = 0; i < batch.rows(); ++i) {
       finding.examples.push_back(batch.columns[0].texts[i]);

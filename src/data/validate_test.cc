@@ -43,7 +43,8 @@ TEST_F(Validate, finds_nothing_in_the_table_a_schema_was_inferred_from) {
               context, {},
               "SELECT range AS id, range % 7 AS d, 'k' || range % 4 AS k, range * 0.1 AS x, "
               "CASE WHEN range % 3 = 0 THEN range END AS n, NULL AS nothing, range % 2 = 0 AS b, "
-              "TIMESTAMP '2013-01-01' + to_hours(range) AS t, 'NaN'::DOUBLE AS nan FROM range(1000)",
+              "TIMESTAMP '2013-01-01' + to_hours(range) AS t, 'NaN'::DOUBLE AS nan FROM "
+              "range(1000)",
               path)
           .ok());
   const Table table{"t", {path}};
@@ -62,9 +63,9 @@ TEST_F(Validate, counts_values_outside_the_range_and_names_the_first_row) {
   EXPECT_DOUBLE_EQ(below.percent, 0.3);
   EXPECT_EQ(below.first_row, 1);
   EXPECT_EQ(below.examples, (std::vector<std::string>{"-1", "-2", "-3"}));
-  EXPECT_EQ(
-      below.message,
-      "column \"x y\": 3 rows (0.3 %) are too small, for instance \"-1\" in row 1 first; allowed is at least 0");
+  EXPECT_EQ(below.message,
+            "column \"x y\": 3 rows (0.3 %) are too small, for instance \"-1\" in row 1 first; "
+            "allowed is at least 0");
   const auto above =
       one("SELECT range / 10 AS x FROM range(100000)", "{name: x, type: number, max: 9999.8}");
   EXPECT_EQ(above.kind, "above_max");

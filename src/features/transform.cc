@@ -26,7 +26,8 @@ struct Written {
   }
 };
 
-// The encoding must fit the type, and the vectors one another, or encode_row would read beyond them.
+// The encoding must fit the type, and the vectors one another, or encode_row would read beyond
+// them.
 Result<void> check_consistent(const FittedColumn& column) {
   const bool text = column.type == data::ColumnType::kText;
   if ((column.encode == Encoding::kNumeric || column.encode == Encoding::kTimestamp) && text) {

@@ -153,8 +153,8 @@ TEST(Transform, target_encoding_is_smoothed_towards_the_mean) {
 }
 
 TEST(Transform, target_encoding_of_a_training_row_does_not_see_its_own_target) {
-  // Each row its own category: out of fold only the mean of the other folds can be known, so rows of
-  // equal fold have equal numbers whatever their target.
+  // Each row its own category: out of fold only the mean of the other folds can be known, so rows
+  // of equal fold have equal numbers whatever their target.
   auto spec = spec_of("c", Encoding::kTarget);
   spec.smoothing = 0;
   spec.folds = 2;

@@ -149,10 +149,11 @@ TEST_F(PipelineRun, retries_what_may_pass_and_not_what_the_author_did) {
       shell_step("passing", "cd " + root() + "; echo x >> tries; test $(wc -l < tries) -ge 3");
   passing.retries = 3;
   passing.backoff_ms = 1;
-  StepSpec author = shell_step(
-      "author",
-      "echo '{\"kind\":\"error\",\"code\":\"invalid_argument\",\"message\":\"no such column\"}' >&3; "
-      "exit 1");
+  StepSpec author =
+      shell_step("author",
+                 "echo '{\"kind\":\"error\",\"code\":\"invalid_argument\",\"message\":\"no such "
+                 "column\"}' >&3; "
+                 "exit 1");
   author.retries = 3;
   author.backoff_ms = 1;
   const auto run = system.run(pipeline({passing, author}));

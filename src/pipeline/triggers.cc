@@ -252,7 +252,7 @@ Result<int> Triggers::pass(const Stored& trigger, const events::Event* event, co
   const bool is_choice = error.code == Code::kFailedPrecondition;
   const auto say = is_choice ? log::info : log::error;
   say(is_choice ? "a trigger passes over an event" : "a trigger cannot start its pipeline",
-             {{"trigger", trigger.view.spec.name}, {"error", error.message}});
+      {{"trigger", trigger.view.spec.name}, {"error", error.message}});
   TRY(database_.transaction([&](sql::Txn& txn) -> Result<void> {
     if (event != nullptr) TRY(events_.advance(txn, trigger.consumer(), event->id));
     TRY(count_passed(txn, trigger, error.message));

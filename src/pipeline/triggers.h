@@ -67,8 +67,8 @@ struct TriggerView {
 class PipelineSource {
  public:
   virtual ~PipelineSource() = default;
-  // The pipeline to run. `event` is null when time started the trigger. failed_precondition says that
-  // this is not the moment (a cool-down of the owner's own); the event is then passed over.
+  // The pipeline to run. `event` is null when time started the trigger. failed_precondition says
+  // that this is not the moment (a cool-down of the owner's own); the event is then passed over.
   virtual Result<PipelineSpec> build(const Context& context, const TriggerSpec& trigger,
                                      const events::Event* event) = 0;
 };

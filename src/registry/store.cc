@@ -89,7 +89,8 @@ ModelRow model_of(const sql::Row& row) {
 }
 
 constexpr std::string_view kVersionColumns =
-    "v.version_number, m.name, v.version, v.description, v.user_id, v.source, v.storage_uri, v.run_id, "
+    "v.version_number, m.name, v.version, v.description, v.user_id, v.source, v.storage_uri, "
+    "v.run_id, "
     "v.run_link, v.model_id, v.created_ms, v.updated_ms";
 constexpr int kVersionColumnCount = 12;
 constexpr std::string_view kVersionTables =

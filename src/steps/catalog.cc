@@ -92,8 +92,8 @@ Result<std::optional<registry::ModelVersion>> version_of_artifact(registry::Regi
   }
 }
 
-// What the gate compares a model with: the champion; or, when the model is the champion itself, the one
-// before it, so that judging it again gives the decision that promoted it.
+// What the gate compares a model with: the champion; or, when the model is the champion itself, the
+// one before it, so that judging it again gives the decision that promoted it.
 Result<std::optional<registry::ModelVersion>> opponent(registry::Registry& registry,
                                                        const Context& context,
                                                        const std::string& model,
@@ -150,7 +150,8 @@ Result<std::vector<pipeline::FingerprintPart>> Catalog::fingerprint(
   const std::string name = step.parameters.string_or("model", "");
   if (step.kind == "gate") {
     TRY(const auto champion, opponent(registry_, context, name, model->hash));
-    parts.push_back({kChampion, champion ? "version " + std::to_string(champion->version) : "none"});
+    parts.push_back(
+        {kChampion, champion ? "version " + std::to_string(champion->version) : "none"});
   }
   if (step.kind == "deploy") {
     // Somebody may have moved the alias since: deploying again is then not the same.
@@ -158,20 +159,24 @@ Result<std::vector<pipeline::FingerprintPart>> Catalog::fingerprint(
     const bool other = champion && tag_of(*champion, kArtifactHashTag) != model->hash;
     TRY(const auto own, version_of_artifact(registry_, context, name, model->hash));
     const bool newer = other && own && champion->version > own->version;
-    parts.push_back({kChampion, newer ? "version " + std::to_string(champion->version) : "older or none"});
+    parts.push_back(
+        {kChampion, newer ? "version " + std::to_string(champion->version) : "older or none"});
   }
   return parts;
 }
 
-Result<pipeline::StepCommand> Catalog::command(const Context& context, const pipeline::StepRun& run) {
+Result<pipeline::StepCommand> Catalog::command(const Context& context,
+                                               const pipeline::StepRun& run) {
   pipeline::StepCommand command;
   command.argv = {paths_.program.string(), "step"};
-  // Child processes of one machine share its cores; spinning threads would take them from each other.
+  // Child processes of one machine share its cores; spinning threads would take them from each
+  // other.
   command.environment = {{"OMP_WAIT_POLICY", "passive"}};
   command.context["workspace"] = run.workspace;
   if (run.spec.kind == "ingest") {
     json::Value blobs = json::Value::array();
-    if (const json::Value* files = run.spec.parameters.find("files"); files != nullptr && files->is_array()) {
+    if (const json::Value* files = run.spec.parameters.find("files");
+        files != nullptr && files->is_array()) {
       for (const auto& file : files->items()) {
         TRY(std::string path, blobs_.local_path(file.string_or("hash", "")));
         blobs.push_back(std::move(path));
@@ -236,12 +241,14 @@ Result<pipeline::ServiceResult> Catalog::register_model(const Context& context,
   return pipeline::ServiceResult{};
 }
 
-Result<pipeline::ServiceResult> Catalog::deploy(const Context& context, const pipeline::StepRun& run) {
+Result<pipeline::ServiceResult> Catalog::deploy(const Context& context,
+                                                const pipeline::StepRun& run) {
   const pipeline::InputArtifact* model = run.input("model");
   CHECK(model != nullptr);
   const std::string name = run.spec.parameters.string_or("model", "");
   TRY(const auto version, version_of_artifact(registry_, context, name, model->hash));
-  if (!version) return failed_precondition("model " + quoted(name) + " has no version made from this artifact");
+  if (!version)
+    return failed_precondition("model " + quoted(name) + " has no version made from this artifact");
   TRY(registry_.set_alias(context, name, kChampion, version->version, {},
                           "pipeline run " + run.pipeline_run_id.str()));
   const std::string endpoint = run.spec.parameters.string_or("endpoint", "");
@@ -264,7 +271,8 @@ Result<void> Catalog::committed(sql::Txn& txn, const pipeline::StepRun& run,
     const json::Value& properties = output.properties;
     data::VersionContent content;
     content.rows = properties.integer_or("rows", 0);
-    content.files = {{kDataFile, properties.string_or("data_blob", ""), properties.integer_or("bytes", 0)}};
+    content.files = {
+        {kDataFile, properties.string_or("data_blob", ""), properties.integer_or("bytes", 0)}};
     TRY(const std::string statistics, blobs_.get(properties.string_or("statistics_blob", "")));
     TRY(content.statistics, data::statistics_from_json(statistics));
     TRY(const std::string schema, blobs_.get(properties.string_or("schema_blob", "")));
@@ -272,11 +280,11 @@ Result<void> Catalog::committed(sql::Txn& txn, const pipeline::StepRun& run,
     Context context;
     context.workspace = run.workspace;
     context.caller = "pipeline";
-    TRY(
-        data_sets_.register_version(txn, context, name, content,
-                                    json::Value::object({{"pipeline_run_id", run.pipeline_run_id.str()},
-                                                         {"step", run.spec.name}}),
-                                    output.artifact_id));
+    TRY(data_sets_.register_version(
+        txn, context, name, content,
+        json::Value::object(
+            {{"pipeline_run_id", run.pipeline_run_id.str()}, {"step", run.spec.name}}),
+        output.artifact_id));
   }
   return {};
 }

@@ -16,21 +16,21 @@
 #include "steps/model_runs.h"
 #include "tracking/artifacts.h"
 
-// The built-in steps as the pipeline sees them. Most run in a process of their own (steps/job.h); register
-// and deploy, which only change the database, run here.
+// The built-in steps as the pipeline sees them. Most run in a process of their own (steps/job.h);
+// register and deploy, which only change the database, run here.
 //
 //   kind       inputs                          outputs                    what it does
 //   ingest     –                               dataset                    source files → Parquet
-//   validate   dataset                         report                     fails when the schema is broken
-//   assemble   base, join1 … join16            dataset                    one row for each example
-//   collect    base                            dataset                    recent rows with live labels
-//   split      dataset                         train, validation, test
-//   tune       train, validation               parameters                 random search
-//   train      train, validation, parameters?  model                      a model package
-//   evaluate   model, test                     report                     metrics with intervals, slices
-//   gate       model, test                     decision                   passed or refused, with evidence
-//   register   model, decision?                –                          a version in the registry
-//   deploy     model                           –                          alias, endpoint, monitor
+//   validate   dataset                         report                     fails when the schema is
+//   broken assemble   base, join1 … join16            dataset                    one row for each
+//   example collect    base                            dataset                    recent rows with
+//   live labels split      dataset                         train, validation, test tune train,
+//   validation               parameters                 random search train      train, validation,
+//   parameters?  model                      a model package evaluate   model, test report metrics
+//   with intervals, slices gate       model, test                     decision passed or refused,
+//   with evidence register   model, decision?                –                          a version
+//   in the registry deploy     model                           –                          alias,
+//   endpoint, monitor
 
 namespace ciclo::steps {
 
@@ -42,11 +42,13 @@ struct CatalogPaths {
 class Catalog final : public pipeline::StepCatalog {
  public:
   // All must outlive the catalog.
-  Catalog(CatalogPaths paths, blob::Store& blobs, lineage::Lineage& lineage, data::DataSets& data_sets,
-          tracking::Artifacts& artifacts, registry::Registry& registry, ModelRuns& runs);
+  Catalog(CatalogPaths paths, blob::Store& blobs, lineage::Lineage& lineage,
+          data::DataSets& data_sets, tracking::Artifacts& artifacts, registry::Registry& registry,
+          ModelRuns& runs);
   ~Catalog() override;
 
-  // Deploying needs endpoints; without them (set before the first run) a deploy step only moves the alias.
+  // Deploying needs endpoints; without them (set before the first run) a deploy step only moves the
+  // alias.
   void set_endpoints(serve::Endpoints* endpoints) { endpoints_ = endpoints; }
 
   const pipeline::StepKind* find(std::string_view kind) const override;
@@ -54,14 +56,16 @@ class Catalog final : public pipeline::StepCatalog {
   Result<std::vector<pipeline::FingerprintPart>> fingerprint(
       const Context& context, const pipeline::StepSpec& step,
       const std::vector<pipeline::ResolvedInput>& inputs) override;
-  Result<pipeline::StepCommand> command(const Context& context, const pipeline::StepRun& run) override;
+  Result<pipeline::StepCommand> command(const Context& context,
+                                        const pipeline::StepRun& run) override;
   Result<pipeline::ServiceResult> run_service(const Context& context,
                                               const pipeline::StepRun& run) override;
   Result<void> committed(sql::Txn& txn, const pipeline::StepRun& run,
                          const std::vector<pipeline::Output>& outputs) override;
 
  private:
-  Result<pipeline::ServiceResult> register_model(const Context& context, const pipeline::StepRun& run);
+  Result<pipeline::ServiceResult> register_model(const Context& context,
+                                                 const pipeline::StepRun& run);
   Result<pipeline::ServiceResult> deploy(const Context& context, const pipeline::StepRun& run);
 
   const CatalogPaths paths_;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The step that gathers rows for retraining: the training table's own recent rows, and what an endpoint
-// has predicted since, with the labels that came later.
+// The step that gathers rows for retraining: the training table's own recent rows, and what an
+// endpoint has predicted since, with the labels that came later.
 
 #include <optional>
 #include <unordered_map>
@@ -18,8 +18,8 @@ namespace {
 
 struct CollectParameters {
   std::string endpoint;
-  std::int64_t from_ms = 0;  // event time, inclusive
-  std::int64_t to_ms = 0;    // exclusive
+  std::int64_t from_ms = 0;          // event time, inclusive
+  std::int64_t to_ms = 0;            // exclusive
   std::vector<std::string> columns;  // features
   std::string target;
   std::string time;
@@ -43,12 +43,14 @@ struct KnownLabel {
 using Labels = std::unordered_map<std::string, KnownLabel>;
 
 // Of several labels of one inference the newest counts.
-Result<Labels> known_labels(const std::filesystem::path& root, const CollectParameters& parameters) {
+Result<Labels> known_labels(const std::filesystem::path& root,
+                            const CollectParameters& parameters) {
   Labels labels;
   TRY(serve::read_labels(root, parameters.endpoint, parameters.from_ms, INT64_MAX,
                          [&](const serve::LabelRow& row) -> Result<void> {
                            KnownLabel& known = labels[std::string(row.inference_id)];
-                           if (known.time_ms <= row.time_ms) known = {row.label.to_value(), row.time_ms};
+                           if (known.time_ms <= row.time_ms)
+                             known = {row.label.to_value(), row.time_ms};
                            return {};
                          }));
   return labels;
@@ -145,18 +147,20 @@ Result<void> collect(Job& job) {
   TRY(const Live live, labelled_rows(root, parameters, labels, std::move(empty)));
 
   const auto live_file = (job.work() / "live.parquet").string();
-  TRY(const data::ParquetFile written, job.engine().write_parquet(job.context(), live.rows, live_file));
+  TRY(const data::ParquetFile written,
+      job.engine().write_parquet(job.context(), live.rows, live_file));
   data::Table live_table;
   live_table.name = "live";
   live_table.files = {live_file};
   job.progress(2, 3, std::to_string(written.rows) + " labelled rows");
   TRY(const data::ParquetFile file,
-      job.engine().write_parquet(
-          job.context(), {base, live_table},
-          "SELECT * FROM (" + select_recent(parameters, "base") + " UNION ALL " +
-              select_recent(parameters, "live") + ") ORDER BY " + data::quote_identifier(parameters.time),
-          (job.output("dataset") / kDataFile).string()));
-  if (file.rows == 0) return failed_precondition("there is no labelled row in the window to retrain on");
+      job.engine().write_parquet(job.context(), {base, live_table},
+                                 "SELECT * FROM (" + select_recent(parameters, "base") +
+                                     " UNION ALL " + select_recent(parameters, "live") +
+                                     ") ORDER BY " + data::quote_identifier(parameters.time),
+                                 (job.output("dataset") / kDataFile).string()));
+  if (file.rows == 0)
+    return failed_precondition("there is no labelled row in the window to retrain on");
   TRY(describe_data_set(job, "dataset", file));
   job.property("dataset", "live_rows", written.rows);
   job.property("dataset", "captured", live.captured);

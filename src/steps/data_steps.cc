@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Steps on tables: ingest, validate, assemble, split.
 //
-// A data set artifact is a directory with data.parquet, statistics.json and schema.json; its properties
-// tell rows, bytes, and the blob hash of the Parquet file.
+// A data set artifact is a directory with data.parquet, statistics.json and schema.json; its
+// properties tell rows, bytes, and the blob hash of the Parquet file.
 
 #include <filesystem>
 #include <system_error>
@@ -105,8 +105,8 @@ Result<void> ingest(Job& job) {
   job.progress(0, 2, "reading " + parameters.files.front().name);
   TRY(const data::Table table,
       data::open_source("source", paths, parameters.options, (job.work() / "unpacked").string()));
-  TRY(const data::ParquetFile file,
-      data::snapshot(job.engine(), job.context(), table, (job.output("dataset") / kDataFile).string()));
+  TRY(const data::ParquetFile file, data::snapshot(job.engine(), job.context(), table,
+                                                   (job.output("dataset") / kDataFile).string()));
   job.progress(1, 2, "statistics of " + std::to_string(file.rows) + " rows");
   TRY(describe_data_set(job, "dataset", file));
   return {};
@@ -118,8 +118,8 @@ Result<void> validate(Job& job) {
   TRY(const data::Schema schema, data::schema_from_json(*node));
   TRY(const data::Statistics statistics, read_statistics(job.input("dataset")));
   TRY(const data::Validation found,
-      data::validate(job.engine(), job.context(), data_set_table(job.input("dataset"), "t"), statistics,
-                     schema));
+      data::validate(job.engine(), job.context(), data_set_table(job.input("dataset"), "t"),
+                     statistics, schema));
   TRY(write_file_durably(job.output("report") / "validation.json", data::to_json(found)));
   job.property("report", "passed", found.passed());
   job.property("report", "findings", static_cast<std::int64_t>(found.findings.size()));
@@ -144,11 +144,12 @@ Result<void> assemble(Job& job) {
   if (const std::string order = parameters.string_or("order_by", ""); !order.empty()) {
     sql = "SELECT * FROM (" + sql + ") ORDER BY " + data::quote_identifier(order);
   }
-  TRY(const data::ParquetFile file, job.engine().write_parquet(
-                                        job.context(), tables, sql,
-                                        (job.output("dataset") / kDataFile).string()));
+  TRY(const data::ParquetFile file,
+      job.engine().write_parquet(job.context(), tables, sql,
+                                 (job.output("dataset") / kDataFile).string()));
   if (file.rows == 0) {
-    return failed_precondition("no row of table " + query.from + " is left after `where`, `since` and `until`");
+    return failed_precondition("no row of table " + query.from +
+                               " is left after `where`, `since` and `until`");
   }
   job.progress(1, 2, "statistics of " + std::to_string(file.rows) + " rows");
   TRY(describe_data_set(job, "dataset", file));
@@ -160,8 +161,8 @@ Result<void> split(Job& job) {
   CHECK(node != nullptr);
   TRY(const data::SplitRule rule, json::read_node<data::SplitRule>(*node));
   TRY(const auto parts,
-      data::write_split(job.engine(), job.context(), data_set_table(job.input("dataset"), "t"), rule,
-                        job.work().string()));
+      data::write_split(job.engine(), job.context(), data_set_table(job.input("dataset"), "t"),
+                        rule, job.work().string()));
   for (const data::SplitPart& part : parts) {
     const auto destination = job.output(part.name) / kDataFile;
     std::error_code failure;

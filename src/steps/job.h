@@ -13,10 +13,10 @@
 #include "base/result.h"
 #include "data/engine.h"
 
-// The inside of a step's process: what `ciclo step --spec FILE` was asked to do, the directories that it
-// reads and fills, and the way back to the platform, lines of JSON on file descriptor 3. A step touches
-// neither the database nor the network; what it leaves in its output directories becomes artifacts when
-// it ends well.
+// The inside of a step's process: what `ciclo step --spec FILE` was asked to do, the directories
+// that it reads and fills, and the way back to the platform, lines of JSON on file descriptor 3. A
+// step touches neither the database nor the network; what it leaves in its output directories
+// becomes artifacts when it ends well.
 
 namespace ciclo::steps {
 

@@ -85,7 +85,8 @@ Result<void> gate(Job& job) {
   TRY(const evaluate::Decision decision,
       evaluate::decide(spec, challenger.space.task, challenger.scored(), champion_scored,
                        challenger.columns));
-  TRY(write_file_durably(job.output("decision") / "decision.json", evaluate::write_decision(decision)));
+  TRY(write_file_durably(job.output("decision") / "decision.json",
+                         evaluate::write_decision(decision)));
   job.property("decision", "passed", decision.passed);
   job.property("decision", "summary", decision.summary);
   job.property("decision", "champion", job.environment().string_or("champion_version", ""));

@@ -20,7 +20,8 @@ bool contains(const std::vector<std::string>& names, std::string_view name) {
 Result<std::vector<std::string>> columns_to_read(const Job& job, const data::Table& table,
                                                  const LearningParameters& parameters) {
   TRY(const auto described,
-      job.engine().describe(job.context(), {table}, "SELECT * FROM " + data::quote_identifier(table.name)));
+      job.engine().describe(job.context(), {table},
+                            "SELECT * FROM " + data::quote_identifier(table.name)));
   std::vector<std::string> present;
   for (const auto& column : described) present.push_back(column.name);
   const auto require = [&](const std::string& name, std::string_view role) -> Result<void> {
@@ -59,9 +60,9 @@ Result<features::Spec> choose_spec(const LearningParameters& parameters, const d
     TRY(own, features::parse_spec(parameters.transforms));
   }
   for (const features::ColumnSpec& column : own) {
-    const auto place = std::find_if(spec.begin(), spec.end(), [&](const features::ColumnSpec& other) {
-      return other.column == column.column;
-    });
+    const auto place = std::find_if(
+        spec.begin(), spec.end(),
+        [&](const features::ColumnSpec& other) { return other.column == column.column; });
     if (place != spec.end()) {
       *place = column;
     } else {
@@ -81,13 +82,14 @@ train::Matrix matrix(const std::vector<float>& values, std::size_t rows, std::si
 
 }  // namespace
 
-Result<Rows> read_rows(const Job& job, std::string_view port, const LearningParameters& parameters) {
+Result<Rows> read_rows(const Job& job, std::string_view port,
+                       const LearningParameters& parameters) {
   const data::Table table = data_set_table(job.input(port), "t");
   TRY(const auto columns, columns_to_read(job, table, parameters));
   std::vector<std::string> selected;
   for (const auto& column : columns) selected.push_back(data::quote_identifier(column));
-  TRY(data::Batch batch, job.engine().query_all(job.context(), {table},
-                                                "SELECT " + join(selected, ", ") + " FROM t"));
+  TRY(data::Batch batch,
+      job.engine().query_all(job.context(), {table}, "SELECT " + join(selected, ", ") + " FROM t"));
   Rows rows;
   rows.label = std::move(batch.columns.back());
   batch.columns.pop_back();
@@ -126,14 +128,10 @@ Result<LearningData> prepare(const Job& job, const LearningParameters& parameter
   TRY(features::Fitted fitted, features::Transform::fit(spec, training.features, target, options));
   std::vector<float> validation_matrix(validation.features.rows() * fitted.transform.width());
   TRY(fitted.transform.apply(validation.features, validation_matrix));
-  return LearningData{std::move(space),
-                      std::move(fitted.transform),
-                      std::move(training),
-                      std::move(validation),
-                      std::move(fitted.training),
-                      std::move(validation_matrix),
-                      std::move(training_labels),
-                      std::move(validation_labels)};
+  return LearningData{std::move(space),           std::move(fitted.transform),
+                      std::move(training),        std::move(validation),
+                      std::move(fitted.training), std::move(validation_matrix),
+                      std::move(training_labels), std::move(validation_labels)};
 }
 
 Result<std::vector<double>> metric_labels(const data::Column& label,

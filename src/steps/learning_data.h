@@ -14,8 +14,8 @@
 #include "train/package.h"
 #include "train/task.h"
 
-// What the steps that learn and judge share: rows and labels from data set artifacts, and the matrices
-// that a learner sees.
+// What the steps that learn and judge share: rows and labels from data set artifacts, and the
+// matrices that a learner sees.
 
 namespace ciclo::steps {
 
@@ -71,6 +71,7 @@ struct LearningData {
 Result<LearningData> prepare(const Job& job, const LearningParameters& parameters);
 
 // Labels as the metrics take them.
-Result<std::vector<double>> metric_labels(const data::Column& label, const train::LabelSpace& space);
+Result<std::vector<double>> metric_labels(const data::Column& label,
+                                          const train::LabelSpace& space);
 
 }  // namespace ciclo::steps

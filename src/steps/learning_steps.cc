@@ -23,7 +23,8 @@ json::Value merged(json::Value base, const json::Value& over) {
 }
 
 int rounds_planned(const json::Value& parameters) {
-  return static_cast<int>(parameters.integer_or("rounds", parameters.integer_or("num_boost_round", 0)));
+  return static_cast<int>(
+      parameters.integer_or("rounds", parameters.integer_or("num_boost_round", 0)));
 }
 
 train::FitOptions fit_options(const LearningData& data, const LearningParameters& parameters) {
@@ -34,7 +35,8 @@ train::FitOptions fit_options(const LearningData& data, const LearningParameters
 }
 
 // Predictions on the validation rows; empty when there are none.
-Result<std::vector<double>> validation_predictions(const LearningData& data, const train::Model& model) {
+Result<std::vector<double>> validation_predictions(const LearningData& data,
+                                                   const train::Model& model) {
   const auto validation = data.validation();
   if (!validation) return std::vector<double>();
   std::vector<double> out(validation->features.rows * model.outputs());
@@ -57,7 +59,8 @@ Result<void> tune(Job& job) {
   TRY(const LearningParameters parameters, json::read_node<LearningParameters>(job.parameters()));
   TRY(const train::Learner* learner, train::find_learner(parameters.learner));
   TRY(const LearningData data, prepare(job, parameters));
-  if (!data.validation()) return failed_precondition("tuning needs validation rows, but the split gave none");
+  if (!data.validation())
+    return failed_precondition("tuning needs validation rows, but the split gave none");
   TRY(const std::vector<double> labels, metric_labels(data.validation_rows.label, data.space));
 
   const json::Value* space_node = job.parameters().find("space");
@@ -91,15 +94,17 @@ Result<void> tune(Job& job) {
     all.push_back(trial);
     if (!value) continue;
     job.metric("trial." + metric_name, *value, number);
-    const bool better = metric.direction == evaluate::Direction::kHigherIsBetter ? *value > best_value
-                                                                                 : *value < best_value;
+    const bool better = metric.direction == evaluate::Direction::kHigherIsBetter
+                            ? *value > best_value
+                            : *value < best_value;
     if (best.is_null() || better) {
       best = suggestion;
       best_value = *value;
     }
   }
   if (best.is_null()) {
-    return failed_precondition("metric " + metric_name + " is undefined on the validation rows in every trial");
+    return failed_precondition("metric " + metric_name +
+                               " is undefined on the validation rows in every trial");
   }
   TRY(write_file_durably(job.output("parameters") / "parameters.json", json::dump_pretty(best)));
   TRY(write_file_durably(job.output("parameters") / "trials.json", json::dump_pretty(all)));
@@ -203,7 +208,8 @@ Result<void> train(Job& job) {
   std::vector<std::string> inputs;
   for (const features::Input& input : data.transform.inputs()) inputs.push_back(input.name);
   TRY(data::Statistics statistics,
-      data::compute_statistics(job.engine(), job.context(), data_set_table(job.input("train"), "t"), inputs));
+      data::compute_statistics(job.engine(), job.context(), data_set_table(job.input("train"), "t"),
+                               inputs));
 
   train::Package::Parts parts{.transform = data.transform,
                               .space = data.space,

@@ -28,9 +28,9 @@ std::string text_of(const json::Value& value) {
 }
 
 void warn(const pipeline::StepRun& run, const Error& error) {
-  log::warn("a step's metrics were not logged", {{"step", run.spec.name},
-                                                 {"execution", run.execution_id.str()},
-                                                 {"error", error.message}});
+  log::warn(
+      "a step's metrics were not logged",
+      {{"step", run.spec.name}, {"execution", run.execution_id.str()}, {"error", error.message}});
 }
 
 }  // namespace
@@ -39,7 +39,8 @@ ModelRuns::ModelRuns(tracking::Tracking& tracking, lineage::Lineage& lineage)
     : tracking_(tracking), lineage_(lineage) {}
 
 Result<tracking::RunId> ModelRuns::create(const Context& context, const pipeline::StepRun& run) {
-  TRY(const tracking::ExperimentId experiment, tracking_.ensure_experiment(context, experiment_of(run.pipeline)));
+  TRY(const tracking::ExperimentId experiment,
+      tracking_.ensure_experiment(context, experiment_of(run.pipeline)));
   tracking::NewRun request;
   request.experiment_id = experiment;
   request.user_id = context.caller;
@@ -58,8 +59,8 @@ void ModelRuns::started(const pipeline::StepRun& run) {
   runs_[run.execution_id.str()] = *id;
 }
 
-Result<std::optional<tracking::RunInfo>> ModelRuns::run_of_execution(const Context& context,
-                                                                     const std::string& execution_id) {
+Result<std::optional<tracking::RunInfo>> ModelRuns::run_of_execution(
+    const Context& context, const std::string& execution_id) {
   tracking::RunSearch search;
   TRY(const lineage::Execution execution,
       lineage_.execution(context, lineage::ExecutionId(execution_id)));
@@ -74,8 +75,8 @@ Result<std::optional<tracking::RunInfo>> ModelRuns::run_of_execution(const Conte
   return std::optional(page.items.front().info);
 }
 
-Result<std::optional<tracking::RunInfo>> ModelRuns::run_of_artifact(const Context& context,
-                                                                    const std::string& artifact_id) {
+Result<std::optional<tracking::RunInfo>> ModelRuns::run_of_artifact(
+    const Context& context, const std::string& artifact_id) {
   auto producer = lineage_.producer(context, lineage::ArtifactId(artifact_id));
   if (!producer.ok()) {
     if (producer.error().code == Code::kNotFound) return std::optional<tracking::RunInfo>();
@@ -118,7 +119,8 @@ Result<void> ModelRuns::log(const Context& context, const pipeline::StepRun& run
   std::vector<tracking::Tag> tags;
   for (const pipeline::StepMessage& message : messages) {
     if (message.kind == Kind::kMetric) {
-      metrics.push_back({message.key, message.number, message.time_ms.value_or(0), message.step, {}, {}, {}});
+      metrics.push_back(
+          {message.key, message.number, message.time_ms.value_or(0), message.step, {}, {}, {}});
     } else if (message.kind == Kind::kParam) {
       params.push_back({message.key, message.text});
     } else if (message.kind == Kind::kTag) {
@@ -144,12 +146,14 @@ Result<void> ModelRuns::log_trial(const Context& context, const pipeline::StepRu
                   {"ciclo.pipeline_run_id", run.pipeline_run_id.str()}};
   TRY(const tracking::Run made, tracking_.create_run(context, request));
   std::vector<tracking::Param> params;
-  if (const json::Value* chosen = trial.find("parameters"); chosen != nullptr && chosen->is_object()) {
+  if (const json::Value* chosen = trial.find("parameters");
+      chosen != nullptr && chosen->is_object()) {
     for (const auto& [key, value] : chosen->members()) params.push_back({key, text_of(value)});
   }
   TRY(tracking_.log_params(context, made.info.run_id, params));
   if (const json::Value* value = trial.find("value"); value != nullptr && value->is_number()) {
-    const tracking::Metric metric{trial.string_or("metric", "metric"), value->number(), made.info.start_ms, 0, {}, {}, {}};
+    const tracking::Metric metric{
+        trial.string_or("metric", "metric"), value->number(), made.info.start_ms, 0, {}, {}, {}};
     TRY(tracking_.log_metrics(context, made.info.run_id, std::span(&metric, 1)));
   }
   tracking::RunUpdate update;
@@ -172,7 +176,8 @@ void ModelRuns::ended(const pipeline::StepRun& run, pipeline::State state,
   const Context context = context_of(run);
   if (error) {
     const tracking::Tag tag{"ciclo.error", error->message};
-    if (auto set = tracking_.set_tags(context, *id, std::span(&tag, 1)); !set.ok()) warn(run, set.error());
+    if (auto set = tracking_.set_tags(context, *id, std::span(&tag, 1)); !set.ok())
+      warn(run, set.error());
   }
   tracking::RunUpdate update;
   update.status = state == pipeline::State::kSucceeded   ? tracking::RunStatus::kFinished

@@ -14,10 +14,10 @@
 #include "pipeline/observer.h"
 #include "tracking/tracking.h"
 
-// The tracking runs of steps that learn. Each execution of train or tune is a run in the experiment named
-// after the pipeline, with what the step says as params and metrics; each trial is a run below that of
-// its study. What evaluate and gate say of a model goes to the run that trained it. Safe to share between
-// threads.
+// The tracking runs of steps that learn. Each execution of train or tune is a run in the experiment
+// named after the pipeline, with what the step says as params and metrics; each trial is a run
+// below that of its study. What evaluate and gate say of a model goes to the run that trained it.
+// Safe to share between threads.
 
 namespace ciclo::steps {
 
@@ -41,7 +41,8 @@ class ModelRuns final : public pipeline::StepObserver {
   Result<tracking::RunId> create(const Context& context, const pipeline::StepRun& run);
   Result<std::optional<tracking::RunInfo>> run_of_execution(const Context& context,
                                                             const std::string& execution_id);
-  Result<std::optional<tracking::RunId>> target(const Context& context, const pipeline::StepRun& run);
+  Result<std::optional<tracking::RunId>> target(const Context& context,
+                                                const pipeline::StepRun& run);
   Result<void> log(const Context& context, const pipeline::StepRun& run, const tracking::RunId& id,
                    std::span<const pipeline::StepMessage> messages);
   Result<void> log_trial(const Context& context, const pipeline::StepRun& run,
@@ -50,7 +51,8 @@ class ModelRuns final : public pipeline::StepObserver {
   tracking::Tracking& tracking_;
   lineage::Lineage& lineage_;
   std::mutex mutex_;
-  std::map<std::string, tracking::RunId> runs_;  // execution → run, while it runs; guarded by mutex_
+  std::map<std::string, tracking::RunId>
+      runs_;  // execution → run, while it runs; guarded by mutex_
 };
 
 }  // namespace ciclo::steps

@@ -47,12 +47,15 @@ std::string condition(const Table& table) {
   std::vector<std::string> parts;
   if (!table.query.where.empty()) parts.push_back("(" + table.query.where + ")");
   const std::string time = data::quote_identifier(table.time);
-  if (!table.since.empty()) parts.push_back(time + " >= TIMESTAMP " + data::quote_literal(table.since));
-  if (!table.until.empty()) parts.push_back(time + " < TIMESTAMP " + data::quote_literal(table.until));
+  if (!table.since.empty())
+    parts.push_back(time + " >= TIMESTAMP " + data::quote_literal(table.since));
+  if (!table.until.empty())
+    parts.push_back(time + " < TIMESTAMP " + data::quote_literal(table.until));
   return join(parts, " AND ");
 }
 
-void add_assembly(pipeline::PipelineSpec& spec, const Project& project, const Submission& submission) {
+void add_assembly(pipeline::PipelineSpec& spec, const Project& project,
+                  const Submission& submission) {
   pipeline::StepSpec& step = add(spec, "assemble", "assemble");
   const data::TableQuery query = examples_query(project);
   json::Value tables = json::Value::object();
@@ -64,7 +67,8 @@ void add_assembly(pipeline::PipelineSpec& spec, const Project& project, const Su
   bind("base", query.from);
   std::set<std::string> bound = {query.from};
   for (const data::Join& join : query.joins) {
-    if (bound.insert(join.table).second) bind("join" + std::to_string(bound.size() - 1), join.table);
+    if (bound.insert(join.table).second)
+      bind("join" + std::to_string(bound.size() - 1), join.table);
   }
   step.parameters["name"] = examples_name(project);
   step.parameters["query"] = json::to_value(query);
@@ -72,7 +76,8 @@ void add_assembly(pipeline::PipelineSpec& spec, const Project& project, const Su
   step.parameters["order_by"] = project.table.time;
 }
 
-void add_split(pipeline::PipelineSpec& spec, const data::SplitRule& rule, const std::string& input) {
+void add_split(pipeline::PipelineSpec& spec, const data::SplitRule& rule,
+               const std::string& input) {
   pipeline::StepSpec& step = add(spec, "split", "split");
   step.inputs["dataset"] = input;
   step.parameters["rule"] = json::to_value(rule);
@@ -151,14 +156,17 @@ data::TableQuery examples_query(const Project& project) {
 
 std::string examples_name(const Project& project) { return project.name + ".examples"; }
 
-std::string retraining_name(const std::string& project) { return project + std::string(kRetraining); }
+std::string retraining_name(const std::string& project) {
+  return project + std::string(kRetraining);
+}
 
 std::string experiment_of(const std::string& pipeline) {
   if (!pipeline.ends_with(kRetraining)) return pipeline;
   return pipeline.substr(0, pipeline.size() - kRetraining.size());
 }
 
-Result<pipeline::PipelineSpec> training_pipeline(const Project& project, const Submission& submission) {
+Result<pipeline::PipelineSpec> training_pipeline(const Project& project,
+                                                 const Submission& submission) {
   pipeline::PipelineSpec spec;
   spec.name = project.name;
   TRY(add_ingestion(spec, project, submission));
@@ -199,9 +207,9 @@ pipeline::PipelineSpec retraining_pipeline(const Project& project, const Retrain
 
   json::Value learning = learning_parameters(project);
   learning["columns"] = json::to_value(retrain.columns);
-  add_model(spec, project, learning,
-            retrain.parameters_artifact_id.empty() ? ""
-                                                   : "artifact:" + retrain.parameters_artifact_id);
+  add_model(
+      spec, project, learning,
+      retrain.parameters_artifact_id.empty() ? "" : "artifact:" + retrain.parameters_artifact_id);
   return spec;
 }
 

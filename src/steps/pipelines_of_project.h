@@ -28,7 +28,7 @@ struct SourceFile {
 
 // A project with the content of the files that it names: all that a platform needs to run it.
 struct Submission {
-  json::Value project;  // the document, ciclo.yaml
+  json::Value project;                                   // the document, ciclo.yaml
   std::map<std::string, std::vector<SourceFile>> files;  // by table
   std::map<std::string, json::Value> schemas;            // by table; only of tables that have one
   template <class V>
@@ -39,9 +39,10 @@ struct Submission {
   }
 };
 
-// ingest → validate → assemble → split → tune → train → evaluate → gate → register → deploy, as far as
-// the project asks for them. invalid_argument when a table's files are missing.
-Result<pipeline::PipelineSpec> training_pipeline(const Project& project, const Submission& submission);
+// ingest → validate → assemble → split → tune → train → evaluate → gate → register → deploy, as far
+// as the project asks for them. invalid_argument when a table's files are missing.
+Result<pipeline::PipelineSpec> training_pipeline(const Project& project,
+                                                 const Submission& submission);
 
 // The examples of a project, with the bounds on their time.
 data::TableQuery examples_query(const Project& project);

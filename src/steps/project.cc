@@ -27,8 +27,8 @@ bool is_name(std::string_view text) {
   });
 }
 
-// A section of the document that is read key by key. Keeps the first error, so that reading is a plain
-// list of calls and ends with one check.
+// A section of the document that is read key by key. Keeps the first error, so that reading is a
+// plain list of calls and ends with one check.
 class Section {
  public:
   Section(const Value& node, std::string path, std::string_view file, std::optional<Error>& problem)
@@ -73,8 +73,9 @@ class Section {
     const Value& value = *find(key);
     if (!value.is_number()) return fail(value, at(key), "expected a number, got " + kind(value));
     if (!(value.number() >= low && value.number() <= high)) {
-      return fail(value, at(key), "must lie between " + trim_number(low) + " and " +
-                                      trim_number(high) + ", got " + json::dump(value));
+      return fail(value, at(key),
+                  "must lie between " + trim_number(low) + " and " + trim_number(high) + ", got " +
+                      json::dump(value));
     }
     out = value.number();
   }
@@ -84,17 +85,20 @@ class Section {
     const Value& value = *find(key);
     if (!value.is_int()) return fail(value, at(key), "expected an integer, got " + kind(value));
     if (value.integer() < low || value.integer() > high) {
-      return fail(value, at(key), "must lie between " + std::to_string(low) + " and " +
-                                      std::to_string(high) + ", got " + json::dump(value));
+      return fail(value, at(key),
+                  "must lie between " + std::to_string(low) + " and " + std::to_string(high) +
+                      ", got " + json::dump(value));
     }
     out = static_cast<Int>(value.integer());
   }
-  void choice(std::string_view key, std::string& out, std::initializer_list<std::string_view> known) {
+  void choice(std::string_view key, std::string& out,
+              std::initializer_list<std::string_view> known) {
     if (!has(key)) return;
     text(key, out);
     const std::vector<std::string> names(known.begin(), known.end());
     if (problem_ || std::find(names.begin(), names.end(), out) != names.end()) return;
-    fail(*find(key), at(key), "must be one of " + join(names, ", ") + ", got " + ciclo::quoted(out));
+    fail(*find(key), at(key),
+         "must be one of " + join(names, ", ") + ", got " + ciclo::quoted(out));
   }
   void duration(std::string_view key, std::int64_t& out) {
     if (!has(key)) return;
@@ -112,7 +116,8 @@ class Section {
       out = {value.string()};
       return;
     }
-    if (!value.is_array()) return fail(value, at(key), "expected a text or a list, got " + kind(value));
+    if (!value.is_array())
+      return fail(value, at(key), "expected a text or a list, got " + kind(value));
     out.clear();
     for (const auto& item : value.items()) {
       if (!item.is_string()) return fail(item, at(key), "expected a text, got " + kind(item));
@@ -145,11 +150,12 @@ class Section {
     return {node, at(key) + "[" + std::to_string(index) + "]", file_, problem_};
   }
 
-  // Takes over the error of a module that read the part under `key`; it names line and column itself
-  // where it knows them.
+  // Takes over the error of a module that read the part under `key`; it names line and column
+  // itself where it knows them.
   void fail_as(const Error& error, std::string_view key) {
     if (problem_) return;
-    const bool has_place = !error.message.empty() && error.message.front() >= '0' && error.message.front() <= '9';
+    const bool has_place =
+        !error.message.empty() && error.message.front() >= '0' && error.message.front() <= '9';
     if (has_place) {
       problem_ = Error{error.code, std::string(file_) + ":" + error.message};
     } else {
@@ -164,7 +170,8 @@ class Section {
     if (mark.line != 0) {
       place += ":" + std::to_string(mark.line) + ":" + std::to_string(mark.column);
     }
-    problem_ = invalid_argument(place + ": " + (path.empty() ? "" : std::string(path) + ": ") + text);
+    problem_ =
+        invalid_argument(place + ": " + (path.empty() ? "" : std::string(path) + ": ") + text);
   }
   std::string at(std::string_view key) const {
     return path_.empty() ? std::string(key) : path_ + "." + std::string(key);
@@ -205,8 +212,9 @@ void read_sources(Section& root, Project& project) {
   if (node.members().empty()) return root.fail(node, "data", "names no table");
   for (const auto& [name, table] : node.members()) {
     if (!is_name(name)) {
-      return root.fail(table, "data", "a table's name has 1 to 64 letters, digits, '_' and '-', got " +
-                                          ciclo::quoted(name));
+      return root.fail(
+          table, "data",
+          "a table's name has 1 to 64 letters, digits, '_' and '-', got " + ciclo::quoted(name));
     }
     Source& source = project.data[name];
     if (table.is_string()) {
@@ -257,7 +265,8 @@ void read_table(Section& root, Project& project) {
     return;
   }
   Section section = root.child("table");
-  section.only({"from", "where", "time", "key", "columns", "select", "drop", "joins", "since", "until"});
+  section.only(
+      {"from", "where", "time", "key", "columns", "select", "drop", "joins", "since", "until"});
   section.required_text("from", table.query.from);
   section.text("where", table.query.where);
   section.text("time", table.time);
@@ -309,7 +318,8 @@ void read_split(Section& root, Project& project) {
   if (project.task != train::Task::kRegression) split.stratify = project.target;
   if (!root.has("split")) return;
   Section section = root.child("split");
-  section.only({"by", "columns", "stratify", "validation", "test", "validation_from", "test_from", "seed"});
+  section.only(
+      {"by", "columns", "stratify", "validation", "test", "validation_from", "test_from", "seed"});
   std::string by = "random";
   section.choice("by", by, {"time", "hash", "group", "random"});
   split.kind = by == "time"    ? data::SplitKind::kTime
@@ -343,7 +353,8 @@ void read_training(Section& root, Project& project) {
     auto learner = train::find_learner(project.train.learner);
     if (!learner.ok()) {
       section.fail_as(learner.error(), "learner");
-    } else if (auto checked = (*learner)->check_parameters(project.train.parameters); !checked.ok()) {
+    } else if (auto checked = (*learner)->check_parameters(project.train.parameters);
+               !checked.ok()) {
       section.fail_as(checked.error(), "parameters");
     }
   }
@@ -395,14 +406,16 @@ void read_operations(Section& root, Project& project) {
   section.texts("on", retrain.on);
   for (const auto& cause : retrain.on) {
     if (cause == "drift" || cause == "quality") continue;
-    section.fail(*section.find("on"), "retrain.on", "must be drift or quality, got " + ciclo::quoted(cause));
+    section.fail(*section.find("on"), "retrain.on",
+                 "must be drift or quality, got " + ciclo::quoted(cause));
   }
   section.duration("window", retrain.window_ms);
   section.duration("test", retrain.test_ms);
   section.duration("cooldown", retrain.cooldown_ms);
   if (project.monitor.is_null()) section.fail(*root.find("retrain"), "retrain", "needs a monitor");
   if (project.table.time.empty()) {
-    section.fail(*root.find("retrain"), "retrain", "needs table.time, to know which rows are recent");
+    section.fail(*root.find("retrain"), "retrain",
+                 "needs table.time, to know which rows are recent");
   }
 }
 
@@ -412,8 +425,9 @@ void check_references(Section& root, const Project& project) {
   for (const auto& [name, source] : project.data) tables.push_back(name);
   const auto check = [&](const std::string& name, const std::string& where) {
     if (project.data.contains(name)) return;
-    root.fail(Value(), where,
-              "there is no table " + ciclo::quoted(name) + " in data; there are: " + join(tables, ", "));
+    root.fail(
+        Value(), where,
+        "there is no table " + ciclo::quoted(name) + " in data; there are: " + join(tables, ", "));
   };
   check(project.table.query.from, "table.from");
   for (std::size_t i = 0; i < project.table.query.joins.size(); ++i) {
@@ -431,14 +445,15 @@ Result<Project> read_project(const Value& document, std::string_view file) {
   project.source = document;
   std::optional<Error> problem;
   Section root(document, "", file, problem);
-  root.only({"project", "description", "data", "table", "target", "features", "split", "train", "tune",
-             "evaluate", "gate", "deploy", "monitor", "retrain"});
+  root.only({"project", "description", "data", "table", "target", "features", "split", "train",
+             "tune", "evaluate", "gate", "deploy", "monitor", "retrain"});
   if (problem) return *problem;
   root.required_text("project", project.name);
   root.text("description", project.description);
   if (!problem && !is_name(project.name)) {
-    root.fail(*root.find("project"), "project",
-              "a name has 1 to 64 letters, digits, '_' and '-', got " + ciclo::quoted(project.name));
+    root.fail(
+        *root.find("project"), "project",
+        "a name has 1 to 64 letters, digits, '_' and '-', got " + ciclo::quoted(project.name));
   }
   read_sources(root, project);
   if (problem) return *problem;
@@ -482,7 +497,8 @@ Result<Project> load_project(const std::filesystem::path& directory) {
 
 Result<std::int64_t> parse_duration(std::string_view text) {
   const std::string shown = ciclo::quoted(text);
-  const Error error = invalid_argument("expected a duration such as 90s, 15m, 12h, 7d or 2w, got " + shown);
+  const Error error =
+      invalid_argument("expected a duration such as 90s, 15m, 12h, 7d or 2w, got " + shown);
   if (text.empty()) return error;
   std::int64_t unit = 0;
   switch (text.back()) {

@@ -17,8 +17,9 @@
 #include "data/split.h"
 #include "train/task.h"
 
-// The project file ciclo.yaml: what a user declares of a model's life, from data to retraining. Reading
-// it checks everything that can be checked without the data; errors name file, line and column.
+// The project file ciclo.yaml: what a user declares of a model's life, from data to retraining.
+// Reading it checks everything that can be checked without the data; errors name file, line and
+// column.
 
 namespace ciclo::steps {
 
@@ -26,7 +27,7 @@ namespace ciclo::steps {
 struct Source {
   std::vector<std::string> files;  // paths or globs, relative to the project's directory
   data::SourceOptions options;
-  std::string schema_file;         // YAML, relative to the project's directory; empty: not validated
+  std::string schema_file;  // YAML, relative to the project's directory; empty: not validated
   // What the file holds, once it was read (load_project), or as a submission brings it.
   std::optional<data::Schema> schema;
 };
@@ -34,8 +35,8 @@ struct Source {
 // One row for each example: a base table, derived columns, joins.
 struct Table {
   data::TableQuery query;
-  std::string time;   // column with the moment from which the row's features are known; may be empty
-  std::string key;    // column that identifies a row; may be empty
+  std::string time;  // column with the moment from which the row's features are known; may be empty
+  std::string key;   // column that identifies a row; may be empty
   std::string since;  // rows from this moment on, "2013-01-01"; empty: from the beginning
   std::string until;  // exclusive; empty: to the end
 };
@@ -47,8 +48,8 @@ struct Training {
 };
 
 struct Tuning {
-  int trials = 0;  // 0: no search
-  std::string metric;  // empty: the task's headline metric
+  int trials = 0;                             // 0: no search
+  std::string metric;                         // empty: the task's headline metric
   json::Value space = json::Value::object();  // as tune::parse_space reads it
 };
 
@@ -72,9 +73,9 @@ struct Project {
   Training train;
   Tuning tune;
   std::vector<std::string> slices;
-  json::Value gate = json::Value::object();     // as evaluate::parse_gate reads it
-  std::string endpoint;                         // empty: not deployed
-  json::Value monitor;                          // as monitor::parse_config reads it; null: none
+  json::Value gate = json::Value::object();  // as evaluate::parse_gate reads it
+  std::string endpoint;                      // empty: not deployed
+  json::Value monitor;                       // as monitor::parse_config reads it; null: none
   std::optional<Retraining> retrain;
 
   json::Value source;  // the document as it was written

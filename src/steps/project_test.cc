@@ -53,7 +53,8 @@ std::string error_of(const std::string& text) {
 Submission submission_of(const Project& project) {
   Submission submission;
   submission.project = project.source;
-  for (const auto& [table, source] : project.data) submission.files[table] = {{"x.csv", std::string(64, '0')}};
+  for (const auto& [table, source] : project.data)
+    submission.files[table] = {{"x.csv", std::string(64, '0')}};
   return submission;
 }
 
@@ -99,20 +100,25 @@ TEST(Project, invalid_yaml_names_line_and_column) {
 }
 
 TEST(Project, wrong_values_name_the_key_and_what_would_be_right) {
-  EXPECT_NE(error_of(std::string(kMinimal) + "split: {by: magic}\n").find("time, hash, group, random"),
-            std::string::npos);
+  EXPECT_NE(
+      error_of(std::string(kMinimal) + "split: {by: magic}\n").find("time, hash, group, random"),
+      std::string::npos);
   EXPECT_NE(error_of(std::string(kMinimal) + "split: {by: time}\n").find("needs table.time"),
             std::string::npos);
-  EXPECT_NE(error_of(std::string(kMinimal) + "split: {test: 1.5}\n").find("between"), std::string::npos);
+  EXPECT_NE(error_of(std::string(kMinimal) + "split: {test: 1.5}\n").find("between"),
+            std::string::npos);
   EXPECT_NE(error_of(std::string(kMinimal) + "train: {learner: xgbost}\n").find("xgboost"),
             std::string::npos);
-  EXPECT_NE(error_of(std::string(kMinimal) + "train: {parameters: {max_dept: 3}}\n").find("max_depth"),
-            std::string::npos);
-  EXPECT_NE(error_of(std::string(kMinimal) + "table: {from: nobody}\n").find("there are: customers"),
-            std::string::npos);
+  EXPECT_NE(
+      error_of(std::string(kMinimal) + "train: {parameters: {max_dept: 3}}\n").find("max_depth"),
+      std::string::npos);
+  EXPECT_NE(
+      error_of(std::string(kMinimal) + "table: {from: nobody}\n").find("there are: customers"),
+      std::string::npos);
   EXPECT_NE(error_of(std::string(kMinimal) + "retrain: {on: [rain]}\n").find("drift or quality"),
             std::string::npos);
-  EXPECT_NE(error_of("data: {a: a.csv}\ntarget: y\n").find("\"project\" is missing"), std::string::npos);
+  EXPECT_NE(error_of("data: {a: a.csv}\ntarget: y\n").find("\"project\" is missing"),
+            std::string::npos);
 }
 
 TEST(Project, durations_have_a_unit) {
@@ -125,15 +131,16 @@ TEST(Project, durations_have_a_unit) {
 
 TEST(ProjectFile, schema_files_are_read_with_it) {
   const TemporaryDirectory directory;
-  ASSERT_TRUE(write_file_durably(directory.path() / "ciclo.yaml",
-                                 "project: p\ndata:\n  t: {files: t.csv, schema: t.yaml}\ntarget: y\n")
-                  .ok());
+  ASSERT_TRUE(
+      write_file_durably(directory.path() / "ciclo.yaml",
+                         "project: p\ndata:\n  t: {files: t.csv, schema: t.yaml}\ntarget: y\n")
+          .ok());
   auto missing = load_project(directory.path());
   ASSERT_FALSE(missing.ok());
   EXPECT_NE(missing.error().message.find("t.yaml"), std::string::npos);
-  ASSERT_TRUE(write_file_durably(directory.path() / "t.yaml",
-                                 "columns:\n  - {name: y, type: integer}\n")
-                  .ok());
+  ASSERT_TRUE(
+      write_file_durably(directory.path() / "t.yaml", "columns:\n  - {name: y, type: integer}\n")
+          .ok());
   auto project = load_project(directory.path());
   ASSERT_TRUE(project.ok()) << project.error().message;
   ASSERT_TRUE(project->data.at("t").schema.has_value());
@@ -152,14 +159,14 @@ TEST(PipelinesOfProject, training_has_the_steps_that_the_project_asks_for) {
   auto small = parse_project(kMinimal, "ciclo.yaml");
   auto spec = training_pipeline(*small, submission_of(*small));
   ASSERT_TRUE(spec.ok());
-  EXPECT_EQ(names_of(*spec), (std::vector<std::string>{"ingest_customers", "assemble", "split", "train",
-                                                       "evaluate", "register"}));
+  EXPECT_EQ(names_of(*spec), (std::vector<std::string>{"ingest_customers", "assemble", "split",
+                                                       "train", "evaluate", "register"}));
   auto full = parse_project(kFull, "ciclo.yaml");
   spec = training_pipeline(*full, submission_of(*full));
   ASSERT_TRUE(spec.ok());
   EXPECT_EQ(names_of(*spec),
-            (std::vector<std::string>{"ingest_customers", "ingest_visits", "assemble", "split", "tune",
-                                      "train", "evaluate", "gate", "register", "deploy"}));
+            (std::vector<std::string>{"ingest_customers", "ingest_visits", "assemble", "split",
+                                      "tune", "train", "evaluate", "gate", "register", "deploy"}));
 }
 
 TEST(PipelinesOfProject, edges_of_every_pipeline_resolve) {

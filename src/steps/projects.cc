@@ -41,7 +41,8 @@ Projects::Projects(sql::Database& database, Clock& clock, data::DataSets& data_s
       pipelines_(pipelines),
       endpoints_(endpoints) {}
 
-Result<pipeline::PipelineRunId> Projects::submit(const Context& context, const Submission& submission,
+Result<pipeline::PipelineRunId> Projects::submit(const Context& context,
+                                                 const Submission& submission,
                                                  pipeline::Triggers& triggers) {
   TRY(const Project project, project_of(submission));
   TRY(const pipeline::PipelineSpec spec, training_pipeline(project, submission));
@@ -52,8 +53,9 @@ Result<pipeline::PipelineRunId> Projects::submit(const Context& context, const S
     trigger.pipeline = project.name;
     trigger.on = alert.event;
     trigger.subject = project.endpoint;
-    const bool wanted = project.retrain && std::find(project.retrain->on.begin(), project.retrain->on.end(),
-                                                     alert.cause) != project.retrain->on.end();
+    const bool wanted =
+        project.retrain && std::find(project.retrain->on.begin(), project.retrain->on.end(),
+                                     alert.cause) != project.retrain->on.end();
     if (wanted) {
       TRY(triggers.put(context, trigger));
     } else {
@@ -61,7 +63,8 @@ Result<pipeline::PipelineRunId> Projects::submit(const Context& context, const S
       if (!removed.ok() && removed.error().code != Code::kNotFound) return removed.error();
     }
   }
-  return pipelines_.submit(context, spec, json::Value::object({{"kind", "manual"}, {"caller", context.caller}}));
+  return pipelines_.submit(context, spec,
+                           json::Value::object({{"kind", "manual"}, {"caller", context.caller}}));
 }
 
 Result<std::vector<pipeline::PlannedStep>> Projects::plan(const Context& context,
@@ -77,12 +80,13 @@ Result<void> Projects::keep(const Context& context, const std::string& name,
   const std::int64_t now = clock_.now_ms();
   return database_.transaction([&](sql::Txn& txn) -> Result<void> {
     TRY(const auto changed,
-        txn.execute("INSERT INTO projects (workspace, name, submission, retrained_until_ms, created_ms, "
-                    "updated_ms) VALUES ($1, $2, $3, 0, $4, $4) "
-                    "ON CONFLICT (workspace, name) DO UPDATE SET submission = excluded.submission, "
-                    "updated_ms = excluded.updated_ms",
-                    {std::string_view(context.workspace), std::string_view(name), std::string_view(text),
-                     now}));
+        txn.execute(
+            "INSERT INTO projects (workspace, name, submission, retrained_until_ms, created_ms, "
+            "updated_ms) VALUES ($1, $2, $3, 0, $4, $4) "
+            "ON CONFLICT (workspace, name) DO UPDATE SET submission = excluded.submission, "
+            "updated_ms = excluded.updated_ms",
+            {std::string_view(context.workspace), std::string_view(name), std::string_view(text),
+             now}));
     CHECK(changed == 1);
     return {};
   });
@@ -125,7 +129,8 @@ Result<std::string> Projects::tuned_parameters(const Context& context, const std
   filter.state = pipeline::State::kSucceeded;
   TRY(const auto page, pipelines_.list(context, filter, 1));
   if (page.runs.empty()) return std::string();
-  TRY(const auto run, pipelines_.get(context, pipeline::PipelineRunId(page.runs.front().pipeline_run_id)));
+  TRY(const auto run,
+      pipelines_.get(context, pipeline::PipelineRunId(page.runs.front().pipeline_run_id)));
   for (const auto& step : run.steps) {
     if (step.kind != "tune" || step.outputs.empty()) continue;
     return step.outputs.front().artifact_id;
@@ -143,7 +148,8 @@ Result<pipeline::PipelineSpec> Projects::retraining(const Context& context, cons
   retrain.base_artifact_id = examples.artifact_id;
   TRY(retrain.parameters_artifact_id, tuned_parameters(context, project.name));
   TRY(const auto serving, endpoints_.serving(project.endpoint));
-  for (const auto& column : serving->loaded->signature().inputs) retrain.columns.push_back(column.name);
+  for (const auto& column : serving->loaded->signature().inputs)
+    retrain.columns.push_back(column.name);
   return retraining_pipeline(project, retrain);
 }
 
@@ -152,7 +158,8 @@ Result<pipeline::PipelineRunId> Projects::retrain(const Context& context, std::s
   TRY(const ProjectView view, get(context, name));
   TRY(const Project project, project_of(view.submission));
   TRY(const pipeline::PipelineSpec spec, retraining(context, project, to_ms));
-  return pipelines_.submit(context, spec, json::Value::object({{"kind", "manual"}, {"caller", context.caller}}));
+  return pipelines_.submit(context, spec,
+                           json::Value::object({{"kind", "manual"}, {"caller", context.caller}}));
 }
 
 Result<pipeline::PipelineSpec> Projects::build(const Context& context,
@@ -160,17 +167,21 @@ Result<pipeline::PipelineSpec> Projects::build(const Context& context,
                                                const events::Event* event) {
   TRY(const ProjectView view, get(context, trigger.pipeline));
   TRY(const Project project, project_of(view.submission));
-  if (event == nullptr || !project.retrain) return failed_precondition("project " + quoted(project.name) + " does not retrain");
+  if (event == nullptr || !project.retrain)
+    return failed_precondition("project " + quoted(project.name) + " does not retrain");
   const std::int64_t to_ms = event->body.integer_or("end_ms", 0);
   if (to_ms == 0) return invalid_argument("the event names no end of its window");
-  if (view.retrained_until_ms != 0 && to_ms < view.retrained_until_ms + project.retrain->cooldown_ms) {
-    return failed_precondition("cooling down: retrained up to " + format_utc(view.retrained_until_ms));
+  if (view.retrained_until_ms != 0 &&
+      to_ms < view.retrained_until_ms + project.retrain->cooldown_ms) {
+    return failed_precondition("cooling down: retrained up to " +
+                               format_utc(view.retrained_until_ms));
   }
   TRY(pipeline::PipelineSpec spec, retraining(context, project, to_ms));
   TRY(database_.transaction([&](sql::Txn& txn) -> Result<void> {
     TRY(const auto changed,
-        txn.execute("UPDATE projects SET retrained_until_ms = $3 WHERE workspace = $1 AND name = $2",
-                    {std::string_view(context.workspace), std::string_view(project.name), to_ms}));
+        txn.execute(
+            "UPDATE projects SET retrained_until_ms = $3 WHERE workspace = $1 AND name = $2",
+            {std::string_view(context.workspace), std::string_view(project.name), to_ms}));
     CHECK(changed == 1);
     return {};
   }));

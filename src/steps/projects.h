@@ -19,8 +19,8 @@
 #include "sql/database.h"
 #include "steps/pipelines_of_project.h"
 
-// The projects of a platform: submits their pipelines, keeps what was submitted last, and builds the
-// retraining pipeline when a monitor's alert asks for it. Safe to share between threads.
+// The projects of a platform: submits their pipelines, keeps what was submitted last, and builds
+// the retraining pipeline when a monitor's alert asks for it. Safe to share between threads.
 
 namespace ciclo::steps {
 
@@ -50,7 +50,8 @@ class Projects final : public pipeline::PipelineSource {
   Result<pipeline::PipelineRunId> submit(const Context& context, const Submission& submission,
                                          pipeline::Triggers& triggers);
   // What a submission would do now.
-  Result<std::vector<pipeline::PlannedStep>> plan(const Context& context, const Submission& submission);
+  Result<std::vector<pipeline::PlannedStep>> plan(const Context& context,
+                                                  const Submission& submission);
 
   Result<ProjectView> get(const Context& context, std::string_view name);
   Result<std::vector<ProjectView>> list(const Context& context);

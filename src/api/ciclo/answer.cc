@@ -30,7 +30,8 @@ int status_of(Code code) {
 
 http::Response error_response(const Error& error) {
   const json::Value body = json::Value::object(
-      {{"error", json::Value::object({{"code", code_name(error.code)}, {"message", error.message}})}});
+      {{"error",
+        json::Value::object({{"code", code_name(error.code)}, {"message", error.message}})}});
   return http::Response::json(json::dump(body), status_of(error.code));
 }
 
@@ -51,8 +52,8 @@ Result<std::int64_t> number_of(const http::Request& request, std::string_view na
   if (text.empty()) return otherwise;
   const auto number = parse_int(text);
   if (!number) {
-    return invalid_argument("query parameter " + std::string(name) + " must be a whole number, got " +
-                            ciclo::quoted(text));
+    return invalid_argument("query parameter " + std::string(name) +
+                            " must be a whole number, got " + ciclo::quoted(text));
   }
   return *number;
 }

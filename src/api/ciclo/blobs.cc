@@ -17,8 +17,9 @@ Result<std::string> hash_of(const http::Request& request) {
                        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
                      });
   if (!valid) {
-    return invalid_argument("a blob is named by the 64 hexadecimal digits of its BLAKE3 hash, got " +
-                            ciclo::quoted(hash));
+    return invalid_argument(
+        "a blob is named by the 64 hexadecimal digits of its BLAKE3 hash, got " +
+        ciclo::quoted(hash));
   }
   return hash;
 }
@@ -48,15 +49,15 @@ Result<json::Value> store(const Services& services, http::Request& request) {
 }  // namespace
 
 void add_blob_routes(http::Router& router, const Services& services) {
-  router.add("HEAD", "/api/v1/blobs/{hash}",
-             [services](http::Request& request, http::Reply reply) {
-               probe(services, request, std::move(reply));
-             });
+  router.add("HEAD", "/api/v1/blobs/{hash}", [services](http::Request& request, http::Reply reply) {
+    probe(services, request, std::move(reply));
+  });
   http::RouteOptions upload;
   upload.stream_body = true;
   upload.body_bytes_max = std::size_t{64} << 30;
   router.add("PUT", "/api/v1/blobs/{hash}",
-             answering([services](http::Request& request) { return store(services, request); }), upload);
+             answering([services](http::Request& request) { return store(services, request); }),
+             upload);
 }
 
 }  // namespace ciclo::api::native

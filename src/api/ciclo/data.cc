@@ -17,7 +17,8 @@ json::Value without_statistics(const data::DataSetVersion& version) {
 
 Result<json::Value> list(const Services& services, http::Request& request) {
   TRY(const int limit, limit_of(request));
-  TRY(const auto sets, services.data_sets.list(request.context, request.query_value("page"), limit));
+  TRY(const auto sets,
+      services.data_sets.list(request.context, request.query_value("page"), limit));
   json::Value::Array items;
   for (const auto& set : sets) items.push_back(json::to_value(set));
   const bool more = sets.size() == static_cast<std::size_t>(limit);
@@ -48,14 +49,15 @@ struct AddBody {
 
 Result<json::Value> add(const Services& services, http::Request& request) {
   TRY(const auto body, read_body<AddBody>(request));
-  TRY(const auto registered,
-      services.data_sets.add_blobs(request.context, request.path_value("name"),
-                                   [&] {
-                                     std::vector<data::NamedBlob> blobs;
-                                     for (const auto& file : body.files) blobs.push_back({file.name, file.hash});
-                                     return blobs;
-                                   }(),
-                                   body.options));
+  TRY(const auto registered, services.data_sets.add_blobs(
+                                 request.context, request.path_value("name"),
+                                 [&] {
+                                   std::vector<data::NamedBlob> blobs;
+                                   for (const auto& file : body.files)
+                                     blobs.push_back({file.name, file.hash});
+                                   return blobs;
+                                 }(),
+                                 body.options));
   json::Value answer = json::to_value(registered.version);
   answer["created"] = registered.created;
   return answer;
@@ -103,8 +105,9 @@ void add_data_routes(http::Router& router, const Services& services) {
              answering([services](http::Request& request) { return add(services, request); }));
   router.add("GET", "/api/v1/datasets/{name}/versions/{version}",
              answering([services](http::Request& request) -> Result<json::Value> {
-               TRY(const auto version, services.data_sets.get(request.context, request.path_value("name"),
-                                                              request.path_value("version")));
+               TRY(const auto version,
+                   services.data_sets.get(request.context, request.path_value("name"),
+                                          request.path_value("version")));
                return json::to_value(version);
              }));
   router.add("POST", "/api/v1/datasets/{name}/validate",

@@ -8,20 +8,23 @@
 namespace ciclo::api::native {
 namespace {
 
-std::string name_of(const http::Request& request) { return std::string(request.path_value("name")); }
+std::string name_of(const http::Request& request) {
+  return std::string(request.path_value("name"));
+}
 
 json::Value signature_json(const serve::Signature& signature) {
   const auto columns = [](const std::vector<serve::Signature::Column>& all, bool inputs) {
     json::Value list = json::Value::array();
     for (const auto& column : all) {
-      json::Value item = json::Value::object({{"name", column.name}, {"type", data::type_name(column.type)}});
+      json::Value item =
+          json::Value::object({{"name", column.name}, {"type", data::type_name(column.type)}});
       if (inputs) item["required"] = column.required;
       list.push_back(std::move(item));
     }
     return list;
   };
-  return json::Value::object(
-      {{"inputs", columns(signature.inputs, true)}, {"outputs", columns(signature.outputs, false)}});
+  return json::Value::object({{"inputs", columns(signature.inputs, true)},
+                              {"outputs", columns(signature.outputs, false)}});
 }
 
 // The upper bound of the bucket in which the share of requests lies; null without requests.
@@ -32,7 +35,8 @@ json::Value quantile_us(const serve::EndpointStats& stats, double share) {
   std::uint64_t below = 0;
   for (std::size_t i = 0; i < buckets.size(); ++i) {
     below += buckets[i];
-    if (static_cast<double>(below) >= share * static_cast<double>(total)) return std::int64_t{1} << i;
+    if (static_cast<double>(below) >= share * static_cast<double>(total))
+      return std::int64_t{1} << i;
   }
   return std::int64_t{1} << buckets.size();
 }
@@ -105,7 +109,8 @@ Result<json::Value> put(const Services& services, http::Request& request) {
 Result<json::Value> deployments(const Services& services, http::Request& request) {
   TRY(const int limit, limit_of(request));
   TRY(const std::int64_t before, number_of(request, "page", 0));
-  TRY(const auto all, services.endpoints.deployments(request.context, name_of(request), before, limit));
+  TRY(const auto all,
+      services.endpoints.deployments(request.context, name_of(request), before, limit));
   json::Value::Array items;
   for (const auto& deployment : all) {
     items.push_back(json::Value::object({{"id", deployment.id},
@@ -140,7 +145,8 @@ struct LabelsBody {
 Result<json::Value> labels(const Services& services, http::Request& request) {
   TRY(const auto body, read_body<LabelsBody>(request));
   std::vector<serve::Label> all;
-  for (const auto& label : body.labels) all.push_back({label.inference_id, label.label, label.time_ms});
+  for (const auto& label : body.labels)
+    all.push_back({label.inference_id, label.label, label.time_ms});
   TRY(const auto taken, services.endpoints.add_labels(request.context, name_of(request), all));
   return json::Value::object({{"accepted", taken.accepted}, {"unknown", taken.unknown}});
 }
@@ -159,8 +165,9 @@ void add_endpoint_routes(http::Router& router, const Services& services) {
                TRY(services.endpoints.remove(request.context, name_of(request)));
                return json::Value::object();
              }));
-  router.add("GET", "/api/v1/endpoints/{name}/deployments",
-             answering([services](http::Request& request) { return deployments(services, request); }));
+  router.add(
+      "GET", "/api/v1/endpoints/{name}/deployments",
+      answering([services](http::Request& request) { return deployments(services, request); }));
   router.add("POST", "/api/v1/endpoints/{name}/labels",
              answering([services](http::Request& request) { return labels(services, request); }));
 }

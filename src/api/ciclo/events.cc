@@ -5,7 +5,8 @@
 namespace ciclo::api::native {
 
 void add_event_routes(http::Router& router, const Services& services) {
-  router.add("GET", "/api/v1/events", answering([services](http::Request& request) -> Result<json::Value> {
+  router.add("GET", "/api/v1/events",
+             answering([services](http::Request& request) -> Result<json::Value> {
                TRY(const std::int64_t after, number_of(request, "after", 0));
                TRY(const int limit, limit_of(request));
                const std::string_view kind = request.query_value("kind");
@@ -27,9 +28,9 @@ void add_event_routes(http::Router& router, const Services& services) {
   router.add("GET", "/api/v1/models/{name}/aliases/history",
              answering([services](http::Request& request) -> Result<json::Value> {
                TRY(const int limit, limit_of(request));
-               TRY(const auto moves,
-                   services.registry.alias_history(request.context, std::string(request.path_value("name")),
-                                                   request.query_value("alias"), limit));
+               TRY(const auto moves, services.registry.alias_history(
+                                         request.context, std::string(request.path_value("name")),
+                                         request.query_value("alias"), limit));
                json::Value::Array items;
                for (const auto& move : moves) {
                  const auto number = [](const std::optional<std::int64_t>& version) {

@@ -5,7 +5,9 @@
 namespace ciclo::api::native {
 namespace {
 
-std::string name_of(const http::Request& request) { return std::string(request.path_value("name")); }
+std::string name_of(const http::Request& request) {
+  return std::string(request.path_value("name"));
+}
 
 json::Value progress_json(const monitor::Progress& progress) {
   return json::Value::object({{"windows_closed", progress.windows_closed},
@@ -13,8 +15,8 @@ json::Value progress_json(const monitor::Progress& progress) {
                               {"alerts", progress.alerts}});
 }
 
-// Brings the loop to rest: what was captured is on disk, windows that are due are closed and measured, and
-// triggers have seen the alerts. Answers with the pipeline runs that are under way.
+// Brings the loop to rest: what was captured is on disk, windows that are due are closed and
+// measured, and triggers have seen the alerts. Answers with the pipeline runs that are under way.
 Result<json::Value> settle(const Services& services, http::Request& request) {
   TRY(services.capture.flush());
   TRY(const auto progress, services.monitor.advance(request.context, name_of(request)));
@@ -64,8 +66,7 @@ Result<json::Value> alerts(const Services& services, http::Request& request) {
 Result<json::Value> performance(const Services& services, http::Request& request) {
   TRY(const std::int64_t from, number_of(request, "from_ms", 0));
   TRY(const std::int64_t to, number_of(request, "to_ms", INT64_MAX));
-  TRY(const auto found,
-      services.monitor.performance(request.context, name_of(request), from, to));
+  TRY(const auto found, services.monitor.performance(request.context, name_of(request), from, to));
   return json::Value::object(
       {{"rows", found.rows}, {"labels", found.labels}, {"metrics", json::to_value(found.metrics)}});
 }
@@ -75,12 +76,14 @@ Result<json::Value> performance(const Services& services, http::Request& request
 void add_monitor_routes(http::Router& router, const Services& services) {
   router.add("POST", "/api/v1/endpoints/{name}/settle",
              answering([services](http::Request& request) { return settle(services, request); }));
-  router.add("POST", "/api/v1/endpoints/{name}/windows/close",
-             answering([services](http::Request& request) { return close_windows(services, request); }));
+  router.add(
+      "POST", "/api/v1/endpoints/{name}/windows/close",
+      answering([services](http::Request& request) { return close_windows(services, request); }));
   router.add("GET", "/api/v1/endpoints/{name}/windows",
              answering([services](http::Request& request) { return windows(services, request); }));
-  router.add("GET", "/api/v1/endpoints/{name}/performance",
-             answering([services](http::Request& request) { return performance(services, request); }));
+  router.add(
+      "GET", "/api/v1/endpoints/{name}/performance",
+      answering([services](http::Request& request) { return performance(services, request); }));
   router.add("GET", "/api/v1/alerts",
              answering([services](http::Request& request) { return alerts(services, request); }));
 }

@@ -21,12 +21,14 @@ Result<json::Value> list(const Services& services, http::Request& request) {
   if (const std::string_view state = request.query_value("state"); !state.empty()) {
     filter.state = pipeline::parse_state(state);
     if (!filter.state) {
-      return invalid_argument("state must be pending, running, succeeded, failed or cancelled, got " +
-                              ciclo::quoted(state));
+      return invalid_argument(
+          "state must be pending, running, succeeded, failed or cancelled, got " +
+          ciclo::quoted(state));
     }
   }
   TRY(const int limit, limit_of(request));
-  TRY(auto page, services.pipelines.list(request.context, filter, limit, request.query_value("page")));
+  TRY(auto page,
+      services.pipelines.list(request.context, filter, limit, request.query_value("page")));
   json::Value::Array items;
   for (const auto& run : page.runs) items.push_back(json::to_value(run));
   return page_of(std::move(items), page.next_page);
@@ -46,7 +48,8 @@ void log(const Services& services, http::Request& request, http::Reply reply) {
     return not_found("the run has no step " + ciclo::quoted(request.path_value("step")));
   };
   auto text = read();
-  reply.send(text.ok() ? http::Response::text(std::move(text).value()) : error_response(text.error()));
+  reply.send(text.ok() ? http::Response::text(std::move(text).value())
+                       : error_response(text.error()));
 }
 
 // Sends the run whenever it has changed, at most five times a second, until it has ended.
@@ -72,8 +75,8 @@ void events(const Services& services, http::Request& request, http::Reply reply)
   if (auto run = services.pipelines.get(request.context, id); !run.ok()) {
     return reply.send(error_response(run.error()));
   }
-  const auto stream = reply.stream(
-      200, {{"Content-Type", "text/event-stream"}, {"Cache-Control", "no-store"}});
+  const auto stream =
+      reply.stream(200, {{"Content-Type", "text/event-stream"}, {"Cache-Control", "no-store"}});
   // An error cuts the connection, which tells the client to come again.
   [[maybe_unused]] const auto done = follow(services, request.context, id, *stream);
 }

@@ -50,7 +50,8 @@ void add_project_routes(http::Router& router, const Services& services) {
              answering([services](http::Request& request) { return plan(services, request); }));
   router.add("POST", "/api/v1/projects/{name}/retrain",
              answering([services](http::Request& request) { return retrain(services, request); }));
-  router.add("GET", "/api/v1/projects", answering([services](http::Request& request) -> Result<json::Value> {
+  router.add("GET", "/api/v1/projects",
+             answering([services](http::Request& request) -> Result<json::Value> {
                TRY(const auto all, services.projects.list(request.context));
                json::Value::Array items;
                for (const auto& view : all) items.push_back(summary(view));
@@ -58,17 +59,20 @@ void add_project_routes(http::Router& router, const Services& services) {
              }));
   router.add("GET", "/api/v1/projects/{name}",
              answering([services](http::Request& request) -> Result<json::Value> {
-               TRY(const auto view, services.projects.get(request.context, request.path_value("name")));
+               TRY(const auto view,
+                   services.projects.get(request.context, request.path_value("name")));
                return summary(view);
              }));
-  router.add("GET", "/api/v1/triggers", answering([services](http::Request& request) -> Result<json::Value> {
+  router.add("GET", "/api/v1/triggers",
+             answering([services](http::Request& request) -> Result<json::Value> {
                TRY(const auto all, services.triggers.list(request.context));
                json::Value::Array items;
                for (const auto& view : all) {
                  json::Value item = json::to_value(view.spec);
                  item["runs"] = view.runs;
                  item["passed"] = view.passed;
-                 item["last_run_ms"] = view.last_run_ms ? json::Value(*view.last_run_ms) : json::Value();
+                 item["last_run_ms"] =
+                     view.last_run_ms ? json::Value(*view.last_run_ms) : json::Value();
                  item["last_pipeline_run_id"] = view.last_pipeline_run_id;
                  item["last_error"] = view.last_error;
                  items.push_back(std::move(item));

@@ -16,7 +16,8 @@ Result<json::Value> counts(sql::Database& database) {
         "(SELECT count(*) FROM endpoints), (SELECT count(*) FROM projects)",
         {}, [&](const sql::Row& row) -> Result<void> {
           int column = 0;
-          for (const auto* name : {"runs", "models", "pipeline_runs", "datasets", "endpoints", "projects"}) {
+          for (const auto* name :
+               {"runs", "models", "pipeline_runs", "datasets", "endpoints", "projects"}) {
             all[name] = row.integer(column++);
           }
           return {};
@@ -33,7 +34,8 @@ void add_status_routes(http::Router& router, const Services& services) {
                return json::Value::object(
                    {{"version", kVersion},
                     {"started_ms", services.started_ms},
-                    {"database", services.database.engine() == sql::Engine::kSqlite ? "sqlite" : "postgresql"},
+                    {"database",
+                     services.database.engine() == sql::Engine::kSqlite ? "sqlite" : "postgresql"},
                     {"counts", std::move(all)}});
              }));
 }

@@ -47,7 +47,7 @@ POST /api/2.0/mlflow/runs/log-parameter
 
 {"run_id": "{{run}}", "key": "eta", "value": "0.2"}
 --- 400
-{"error_code": "INVALID_PARAMETER_VALUE", "message": "{{/.*0\.1.*0\.2.*/}}"}
+{"error_code": "INVALID_PARAMETER_VALUE", "message": "{{/.*0[.]1.*0[.]2.*/}}"}
 
 POST /api/2.0/mlflow/runs/update
 

@@ -2,7 +2,7 @@
 
 $ ciclo init missing.csv --target y --dir out
 --- 1
-2> missing.csv
+2> {{any}}missing.csv{{any}}
 
 $ test ! -e out
 --- 0
@@ -17,7 +17,7 @@ a,b,y
 
 $ ciclo init good.csv --target z --dir out
 --- 1
-2> z
+2> {{any}}z{{any}}
 
 > ragged.csv
 a,b,y
@@ -27,14 +27,14 @@ a,b,y
 
 $ ciclo init ragged.csv --target y --dir out
 --- 1
-2> ragged.csv
+2> {{any}}ragged.csv{{any}}
 
 > empty.csv
 a,b,y
 
 $ ciclo init empty.csv --target y --dir out
 --- 1
-2> empty.csv
+2> {{any}}empty.csv{{any}}
 
 > constant.csv
 a,y
@@ -44,7 +44,7 @@ a,y
 
 $ ciclo init constant.csv --target y --dir out
 --- 1
-2> y
+2> {{any}}y{{any}}
 
 > null_target.csv
 a,y
@@ -54,21 +54,21 @@ a,y
 
 $ ciclo init null_target.csv --target y --dir out
 --- 1
-2> y
+2> {{any}}y{{any}}
 
 $ test ! -e out
 --- 0
 
 $ ciclo run
 --- 1
-2> ciclo init
+2> {{any}}ciclo init{{any}}
 
 > ciclo.yaml
 project: [unclosed
 
 $ ciclo run
 --- 1
-2> ciclo.yaml:
+2> {{any}}ciclo.yaml:{{any}}
 
 > ciclo.yaml
 project: bad
@@ -77,7 +77,7 @@ target: y
 
 $ ciclo run
 --- 1
-2> nowhere.csv
+2> {{any}}nowhere.csv{{any}}
 
 > ciclo.yaml
 project: bad
@@ -87,15 +87,15 @@ trian: {learner: xgboost}
 
 $ ciclo run
 --- 1
-2> did you mean "train"?
+2> {{any}}did you mean "train"?{{any}}
 
 $ ciclo predict nobody good.csv
 --- 1
-2> nobody
+2> {{any}}nobody{{any}}
 
 $ ciclo fly
 --- 2
 
 $ ciclo runs list --json --server http://127.0.0.1:1
 --- 1
-2> 127.0.0.1
+2> {{any}}127.0.0.1{{any}}

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A server of the program under test for a whole session, and the client pointed at it."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import uuid
+
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
+os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
+os.environ["GIT_PYTHON_REFRESH"] = "quiet"
+
+import mlflow
+import pytest
+
+
+class Server:
+    """The program as `server --listen 127.0.0.1:0 --root DIR`, ready when it says so."""
+
+    def __init__(self, program, root):
+        self.log = open(pathlib.Path(root) / "server.log", "ab")
+        self.process = subprocess.Popen(
+            [program, "server", "--listen", "127.0.0.1:0", "--root", str(pathlib.Path(root) / "root")],
+            stdout=subprocess.PIPE, stderr=self.log, text=True)
+        for line in self.process.stdout:
+            if line.startswith("ready "):
+                self.url = line.split()[1]
+                return
+        raise RuntimeError(f"the server ended with {self.process.wait()}; see {self.log.name}")
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        self.process.terminate()
+        return self.process.wait(timeout=30)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--program", required=True, help="path of the ciclo program")
+
+
+@pytest.fixture(scope="session")
+def program(pytestconfig):
+    return pytestconfig.getoption("--program")
+
+
+@pytest.fixture(scope="session")
+def server(program):
+    with tempfile.TemporaryDirectory() as folder:
+        running = Server(program, folder)
+        yield running
+        status = running.stop()
+        if status != 0:
+            sys.stderr.write(pathlib.Path(running.log.name).read_text(errors="replace")[-4000:])
+        assert status == 0
+
+
+@pytest.fixture
+def start_server(program, tmp_path):
+    """Starts servers on one root, one after the other, and ends the last."""
+    started = []
+
+    def start():
+        started.append(Server(program, tmp_path))
+        return started[-1]
+
+    yield start
+    for running in started:
+        if running.process.poll() is None:
+            running.kill()
+
+
+@pytest.fixture
+def url(server):
+    return server.url
+
+
+@pytest.fixture
+def client(server):
+    mlflow.set_tracking_uri(server.url)
+    mlflow.set_registry_uri(server.url)
+    return mlflow.MlflowClient()
+
+
+@pytest.fixture
+def experiment(client):
+    """The id of a new experiment, made the active one."""
+    name = f"experiment-{uuid.uuid4().hex[:8]}"
+    experiment_id = client.create_experiment(name)
+    mlflow.set_experiment(experiment_id=experiment_id)
+    yield experiment_id
+    while mlflow.active_run():
+        mlflow.end_run()

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""kill -9 of the server in the middle of a pipeline: the run goes on, and what was done is not done again."""
+
+import json
+import subprocess
+import time
+import urllib.request
+
+import numpy
+
+PROJECT = """
+project: resumed
+data:
+  numbers: {files: numbers.csv}
+target: {column: y, task: binary}
+train:
+  learner: xgboost
+  parameters: {rounds: 4000, max_depth: 6}
+deploy: {endpoint: resumed}
+"""
+
+
+def get(server, path):
+    with urllib.request.urlopen(server.url + path, timeout=30) as answer:
+        return json.load(answer)
+
+
+def steps_of(server, run):
+    return {step["name"]: step for step in get(server, f"/api/v1/pipeline-runs/{run}")["steps"]}
+
+
+def wait_until(condition, what, seconds=120):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"not within {seconds} s: {what}")
+
+
+def test_a_killed_server_goes_on_with_the_pipeline(start_server, program, tmp_path):
+    random = numpy.random.default_rng(1)
+    table = random.normal(size=(20_000, 6))
+    target = (table[:, 0] + random.normal(size=len(table)) > 0).astype(int)
+    project = tmp_path / "project"
+    project.mkdir()
+    numpy.savetxt(project / "numbers.csv", numpy.column_stack([table, target]), delimiter=",",
+                  header="a,b,c,d,e,f,y", comments="", fmt=["%.6f"] * 6 + ["%d"])
+    (project / "ciclo.yaml").write_text(PROJECT)
+
+    server = start_server()
+    run = subprocess.run([program, "run", "--detach", "--project", project, "--server", server.url],
+                         check=True, capture_output=True, text=True).stdout.strip()
+    wait_until(lambda: steps_of(server, run)["train"]["state"] == "running", "training has begun")
+    before = steps_of(server, run)
+    assert before["split"]["state"] == "succeeded"
+    server.kill()
+
+    server = start_server()
+    wait_until(lambda: get(server, f"/api/v1/pipeline-runs/{run}")["state"] not in ("pending", "running"),
+               "the run has ended")
+    after = steps_of(server, run)
+    assert get(server, f"/api/v1/pipeline-runs/{run}")["state"] == "succeeded"
+    for name in ("ingest_numbers", "assemble", "split"):
+        assert after[name]["execution_id"] == before[name]["execution_id"]
+        assert after[name]["attempts"] == 1
+    assert after["train"]["attempts"] == 2
+    assert get(server, "/api/v1/endpoints/resumed")["state"] == "ready"
