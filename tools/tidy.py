@@ -53,7 +53,7 @@ ADAPTERS = [
     (r"yyjson\.h", r"src/base/json\.cc"),
     (r"blake3\.h", r"src/base/hash\.cc"),
     (r"(zlib|zstd)\.h", r"src/(http|data)/\w+\.cc"),
-    (r"dlfcn\.h", r"src/(train|serve)/\w+\.cc"),
+    (r"dlfcn\.h", r"(src/(train|serve)|bench)/\w+\.cc"),
 ]
 
 # (pattern, what to say, files where it is allowed)

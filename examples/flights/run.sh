@@ -48,17 +48,18 @@ say "2  January to May: data, features, training, gate, deployment"
 say "3  The same again: nothing has changed, nothing runs"
 "$program" run
 
-say "4  June to December as live traffic; labels come a day later; the monitor decides when to retrain"
+say "4  June to December as live traffic; labels come a day later; alarms retrain"
 # A second endpoint keeps serving the first model, to compare with.
 curl --silent --show-error --fail -X PUT -H 'Content-Type: application/json' \
-  -d '{"model": "flights", "version": "1"}' "$CICLO_SERVER/api/v1/endpoints/flights-frozen" >/dev/null
+  -d '{"model": "flights", "version": "1"}' \
+  "$CICLO_SERVER/api/v1/endpoints/flights-frozen" >/dev/null
 "$program" replay --beside flights-frozen | tee "$root/replay.txt"
 
 say "5  What happened"
 "$program" models show flights
 cat <<TEXT
 
-The table above by month: "flights-frozen" is the first model, left alone; "flights" is the managed one.
+In the table by month "flights-frozen" is the first model, left alone; "flights" is managed.
 
   web pages   $CICLO_SERVER/
   endpoint    $CICLO_SERVER/v2/models/flights/infer

@@ -188,7 +188,16 @@ class ProcessJob final : public Job {
     rusage usage{};
     while (::wait4(child_.pid, &status, 0, &usage) < 0 && errno == EINTR) {
     }
+    wait_for_group();
     end_ = describe_end(status, usage);
+  }
+
+  // SIGKILL was sent to the whole group, but a process dies a moment later. As long as one of them
+  // is there, its number cannot be given to another group. Bounded: a process that hangs in the
+  // kernel, or that nobody reaps, must not hold up the end of the job.
+  void wait_for_group() const {
+    constexpr int kTriesMax = 200;
+    for (int i = 0; i < kTriesMax && ::kill(-child_.pid, 0) == 0; ++i) ::poll(nullptr, 0, 1);
   }
 
   // Reads until both pipes are closed by all who could write, at most kDrainMs.

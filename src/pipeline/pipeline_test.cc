@@ -43,8 +43,8 @@ class PipelineRun : public testing::Test {
 };
 
 TEST_F(PipelineRun, passes_artifacts_from_step_to_step) {
-  TestSystem system(root());
-  const auto run = system.run(pipeline(
+  TestSystem platform(root());
+  const auto run = platform.run(pipeline(
       {file_step("make", "echo hello > ../out/out/text"),
        file_step(
            "copy",
@@ -55,21 +55,21 @@ TEST_F(PipelineRun, passes_artifacts_from_step_to_step) {
   ASSERT_EQ(run.steps[1].outputs.size(), 1U);
   EXPECT_EQ(run.steps[1].outputs[0].properties.integer_or("lines", 0), 2);
   EXPECT_EQ(run.steps[1].needs, std::vector<std::string>{"make"});
-  const auto tree =
-      system.lineage.tree(system.context, lineage::ArtifactId(run.steps[1].outputs[0].artifact_id));
+  const auto tree = platform.lineage.tree(platform.context,
+                                          lineage::ArtifactId(run.steps[1].outputs[0].artifact_id));
   ASSERT_TRUE(tree.ok());
-  EXPECT_EQ(system.blobs->get(tree->files.at(0).hash).value(), "hello\nhello\n");
-  const auto producer = system.lineage.producer(
-      system.context, lineage::ArtifactId(run.steps[1].outputs[0].artifact_id));
+  EXPECT_EQ(platform.blobs->get(tree->files.at(0).hash).value(), "hello\nhello\n");
+  const auto producer = platform.lineage.producer(
+      platform.context, lineage::ArtifactId(run.steps[1].outputs[0].artifact_id));
   EXPECT_EQ(producer->execution_id.str(), run.steps[1].execution_id);
   EXPECT_TRUE(std::filesystem::is_empty(directory_.path() / "work"));
 }
 
 TEST_F(PipelineRun, tells_the_process_what_to_do) {
-  TestSystem system(root());
-  const auto run = system.run(pipeline({shell_step("look", "cp $2 " + root() + "/spec.json")}));
+  TestSystem platform(root());
+  const auto run = platform.run(pipeline({shell_step("look", "cp $2 " + root() + "/spec.json")}));
   ASSERT_EQ(run.state, State::kSucceeded) << run.error;
-  const auto spec = json::parse(system.file("spec.json"));
+  const auto spec = json::parse(platform.file("spec.json"));
   ASSERT_TRUE(spec.ok());
   EXPECT_EQ(spec->string_or("kind", ""), "shell");
   const json::Value& context = *spec->find("context");
@@ -80,29 +80,29 @@ TEST_F(PipelineRun, tells_the_process_what_to_do) {
 }
 
 TEST_F(PipelineRun, second_run_takes_everything_from_the_cache) {
-  TestSystem system(root());
+  TestSystem platform(root());
   const PipelineSpec spec = pipeline(
       {file_step("a", "echo a >> " + root() + "/ran; echo 1 > ../out/out/x"),
        file_step("b", "echo b >> " + root() + "/ran; echo 2 > ../out/out/x", {{"in0", "a.out"}})});
-  const auto first = system.run(spec);
+  const auto first = platform.run(spec);
   EXPECT_EQ(first.steps[0].why, "never run");
-  const auto second = system.run(spec);
+  const auto second = platform.run(spec);
   EXPECT_EQ(second.state, State::kSucceeded);
   EXPECT_EQ(states(second), (States{"cached", "cached"}));
   EXPECT_EQ(second.steps[1].execution_id, first.steps[1].execution_id);
-  EXPECT_EQ(system.file("ran"), "a\nb\n");
+  EXPECT_EQ(platform.file("ran"), "a\nb\n");
 
   PipelineSpec changed = spec;
   changed.steps[1].parameters["rate"] = 0.5;
-  const auto third = system.run(changed);
+  const auto third = platform.run(changed);
   EXPECT_EQ(states(third), (States{"cached", "succeeded"}));
   EXPECT_EQ(third.steps[1].why, "parameters.rate is new: 0.5");
   changed.steps[1].parameters["rate"] = 0.7;
-  EXPECT_EQ(system.pipelines.plan(system.context, changed)->at(1).why,
+  EXPECT_EQ(platform.pipelines.plan(platform.context, changed)->at(1).why,
             "parameters.rate changed from 0.5 to 0.7");
 
-  system.catalog.set_version("2");
-  const auto plan = system.pipelines.plan(system.context, spec);
+  platform.catalog.set_version("2");
+  const auto plan = platform.pipelines.plan(platform.context, spec);
   ASSERT_TRUE(plan.ok());
   EXPECT_EQ(plan->at(0).why, "program changed");
   EXPECT_EQ(plan->at(1).why, "comes after step \"a\", which runs");
@@ -110,30 +110,30 @@ TEST_F(PipelineRun, second_run_takes_everything_from_the_cache) {
 
 // The same content made again keeps what follows cached.
 TEST_F(PipelineRun, an_unchanged_output_stops_the_change) {
-  TestSystem system(root());
+  TestSystem platform(root());
   PipelineSpec spec = pipeline({file_step("a", "echo 1 > ../out/out/x"),
                                 file_step("b", "echo 2 > ../out/out/x", {{"in0", "a.out"}})});
-  system.run(spec);
+  platform.run(spec);
   spec.steps[0].parameters["comment"] = "new";
-  EXPECT_EQ(states(system.run(spec)), (States{"succeeded", "cached"}));
+  EXPECT_EQ(states(platform.run(spec)), (States{"succeeded", "cached"}));
 }
 
 TEST_F(PipelineRun, a_step_may_ask_never_to_be_cached) {
-  TestSystem system(root());
+  TestSystem platform(root());
   StepSpec always = shell_step("always", "true");
   always.cache = false;
   StepSpec daily = shell_step("daily", "true");
   daily.kind = "daily";
-  system.run(pipeline({always, daily}));
-  const auto again = system.run(pipeline({always, daily}));
+  platform.run(pipeline({always, daily}));
+  const auto again = platform.run(pipeline({always, daily}));
   EXPECT_EQ(states(again), (States{"succeeded", "succeeded"}));
   EXPECT_EQ(again.steps[0].why, "it always runs (cache: false)");
   EXPECT_EQ(again.steps[1].why, "a step of this kind always runs");
 }
 
 TEST_F(PipelineRun, a_failure_skips_what_needs_it_and_nothing_else) {
-  TestSystem system(root());
-  const auto run = system.run(
+  TestSystem platform(root());
+  const auto run = platform.run(
       pipeline({shell_step("bad", "echo cause; exit 3"), shell_step("needs", "true", {"bad"}),
                 shell_step("needs-too", "true", {"needs"}), shell_step("free", "true")}));
   EXPECT_EQ(run.state, State::kFailed);
@@ -144,7 +144,7 @@ TEST_F(PipelineRun, a_failure_skips_what_needs_it_and_nothing_else) {
 }
 
 TEST_F(PipelineRun, retries_what_may_pass_and_not_what_the_author_did) {
-  TestSystem system(root());
+  TestSystem platform(root());
   StepSpec passing =
       shell_step("passing", "cd " + root() + "; echo x >> tries; test $(wc -l < tries) -ge 3");
   passing.retries = 3;
@@ -156,25 +156,25 @@ TEST_F(PipelineRun, retries_what_may_pass_and_not_what_the_author_did) {
                  "exit 1");
   author.retries = 3;
   author.backoff_ms = 1;
-  const auto run = system.run(pipeline({passing, author}));
+  const auto run = platform.run(pipeline({passing, author}));
   EXPECT_EQ(states(run), (States{"succeeded", "failed"}));
   EXPECT_EQ(run.steps[0].attempts, 3);
   EXPECT_EQ(run.steps[1].attempts, 1);
   EXPECT_EQ(run.steps[1].error_code, "invalid_argument");
   EXPECT_EQ(run.error, "step \"author\": no such column");
   const auto executions =
-      system.pipelines.executions(system.context, PipelineRunId(run.pipeline_run_id));
+      platform.pipelines.executions(platform.context, PipelineRunId(run.pipeline_run_id));
   EXPECT_EQ(executions->size(), 4U);
 }
 
 TEST_F(PipelineRun, names_every_way_in_which_a_process_can_end_badly) {
-  TestSystem system(root());
+  TestSystem platform(root());
   StepSpec slow = shell_step("slow", "trap '' TERM; while :; do sleep 0.05; done");
   slow.timeout_ms = 50;
   const auto run =
-      system.run(pipeline({shell_step("signal", "kill -SEGV $$"), file_step("nothing", "true"),
-                           file_step("link", "ln -s /etc/passwd ../out/out/x"),
-                           shell_step("flood", "yes | head -c 20000000; exit 1"), slow}));
+      platform.run(pipeline({shell_step("signal", "kill -SEGV $$"), file_step("nothing", "true"),
+                             file_step("link", "ln -s /etc/passwd ../out/out/x"),
+                             shell_step("flood", "yes | head -c 20000000; exit 1"), slow}));
   EXPECT_EQ(states(run), (States{"failed", "failed", "failed", "failed", "failed"}));
   EXPECT_EQ(run.steps[0].error, "the step's process was ended by signal 11 (Segmentation fault)");
   EXPECT_EQ(run.steps[1].error, "the step ended well but left no file on its output \"out\"");
@@ -184,38 +184,39 @@ TEST_F(PipelineRun, names_every_way_in_which_a_process_can_end_badly) {
 }
 
 TEST_F(PipelineRun, keeps_logs_short_and_long) {
-  TestSystem system(root());
-  const auto run = system.run(pipeline(
+  TestSystem platform(root());
+  const auto run = platform.run(pipeline(
       {shell_step("short", "echo short"), shell_step("long", "yes long | head -n 10000")}));
   const ExecutionId short_one(run.steps[0].execution_id);
-  EXPECT_EQ(system.pipelines.log(system.context, short_one).value(), "short\n");
+  EXPECT_EQ(platform.pipelines.log(platform.context, short_one).value(), "short\n");
   const ExecutionId long_one(run.steps[1].execution_id);
-  EXPECT_EQ(system.pipelines.log(system.context, long_one)->size(), 50'000U);
-  EXPECT_EQ(system.pipelines.log(system.context, long_one, 49'995).value(), "long\n");
-  EXPECT_EQ(system.pipelines.log(system.context, ExecutionId("none")).error().code,
+  EXPECT_EQ(platform.pipelines.log(platform.context, long_one)->size(), 50'000U);
+  EXPECT_EQ(platform.pipelines.log(platform.context, long_one, 49'995).value(), "long\n");
+  EXPECT_EQ(platform.pipelines.log(platform.context, ExecutionId("none")).error().code,
             Code::kNotFound);
 }
 
 TEST_F(PipelineRun, cancel_ends_processes_and_what_waits) {
-  TestSystem system(root());
+  TestSystem platform(root());
   const std::string fifo = root() + "/ready";
   ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
-  const auto id = system.pipelines.submit(
-      system.context,
+  const auto id = platform.pipelines.submit(
+      platform.context,
       pipeline({shell_step("long", "sleep 1000 & echo ready > " + fifo + "; sleep 1000"),
                 shell_step("after", "true", {"long"})}));
   ASSERT_TRUE(id.ok());
   ASSERT_TRUE(read_file(fifo).ok());
-  ASSERT_TRUE(system.pipelines.cancel(system.context, *id).ok());
-  const auto run = system.wait_for_end(*id);
+  ASSERT_TRUE(platform.pipelines.cancel(platform.context, *id).ok());
+  const auto run = platform.wait_for_end(*id);
   EXPECT_EQ(run.state, State::kCancelled);
   EXPECT_EQ(states(run), (States{"cancelled", "cancelled"}));
-  EXPECT_EQ(system.pipelines.cancel(system.context, *id).error().code, Code::kFailedPrecondition);
+  EXPECT_EQ(platform.pipelines.cancel(platform.context, *id).error().code,
+            Code::kFailedPrecondition);
 }
 
 TEST_F(PipelineRun, retry_continues_where_it_failed) {
-  TestSystem system(root());
-  const auto failed = system.run(pipeline(
+  TestSystem platform(root());
+  const auto failed = platform.run(pipeline(
       {shell_step("first", "echo first >> " + root() + "/ran"),
        shell_step("second", "echo second >> " + root() + "/ran; test -e " + root() + "/fixed",
                   {"first"}),
@@ -223,77 +224,79 @@ TEST_F(PipelineRun, retry_continues_where_it_failed) {
   EXPECT_EQ(states(failed), (States{"succeeded", "failed", "skipped"}));
   ASSERT_TRUE(write_file_durably(root() + "/fixed", "").ok());
   const PipelineRunId id(failed.pipeline_run_id);
-  ASSERT_TRUE(system.pipelines.retry(system.context, id).ok());
-  const auto run = system.wait_for_end(id);
+  ASSERT_TRUE(platform.pipelines.retry(platform.context, id).ok());
+  const auto run = platform.wait_for_end(id);
   EXPECT_EQ(states(run), (States{"succeeded", "succeeded", "succeeded"}));
   EXPECT_EQ(run.error, "");
-  EXPECT_EQ(system.file("ran"), "first\nsecond\nsecond\n");
-  EXPECT_EQ(system.pipelines.retry(system.context, id).error().code, Code::kFailedPrecondition);
+  EXPECT_EQ(platform.file("ran"), "first\nsecond\nsecond\n");
+  EXPECT_EQ(platform.pipelines.retry(platform.context, id).error().code, Code::kFailedPrecondition);
 }
 
 TEST_F(PipelineRun, an_unmet_condition_skips_without_failing_the_run) {
-  TestSystem system(root());
+  TestSystem platform(root());
   StepSpec gate{.name = "gate", .kind = "effect"};
   gate.parameters["approved"] = false;
   StepSpec promote = shell_step("promote", "true");
   promote.inputs["in0"] = "gate.out";
   promote.when = Condition{.port = "in0", .property = "approved", .equals = true};
-  const auto run = system.run(pipeline({gate, promote, shell_step("tell", "true", {"promote"})}));
+  const auto run = platform.run(pipeline({gate, promote, shell_step("tell", "true", {"promote"})}));
   EXPECT_EQ(run.state, State::kSucceeded);
   EXPECT_EQ(states(run), (States{"succeeded", "skipped", "skipped"}));
   EXPECT_EQ(run.steps[1].why, "in0.approved is false, not true");
-  EXPECT_TRUE(system.pipelines.plan(system.context, pipeline({gate, promote}))->at(1).skipped);
+  EXPECT_TRUE(platform.pipelines.plan(platform.context, pipeline({gate, promote}))->at(1).skipped);
 }
 
 TEST_F(PipelineRun, a_refused_effect_fails_the_step_and_leaves_nothing) {
-  TestSystem system(root());
+  TestSystem platform(root());
   StepSpec good{.name = "good", .kind = "effect"};
   StepSpec bad{.name = "bad", .kind = "effect"};
   bad.parameters["error"] = "the version exists";
   StepSpec hook = file_step("hook", "echo 1 > ../out/out/x");
   hook.parameters["refusal"] = "the data set is frozen";
-  const auto run = system.run(pipeline({good, bad, hook}));
+  const auto run = platform.run(pipeline({good, bad, hook}));
   EXPECT_EQ(states(run), (States{"succeeded", "failed", "failed"}));
   EXPECT_EQ(run.steps[1].error, "the version exists");
   EXPECT_EQ(run.steps[2].error, "the data set is frozen");
-  const auto steps = system.database->view([](sql::Reader& reader) {
+  const auto steps = platform.database->view([](sql::Reader& reader) {
     return reader.query_all("SELECT step FROM effects", {},
                             [](const sql::Row& row) { return row.string(0); });
   });
   EXPECT_EQ(steps.value(), std::vector<std::string>{"good"});
-  EXPECT_EQ(system.lineage.list_artifacts(system.context, "", {}, 100)->size(), 1U);
+  EXPECT_EQ(platform.lineage.list_artifacts(platform.context, "", {}, 100)->size(), 1U);
 }
 
 TEST_F(PipelineRun, the_observer_hears_everything_in_order) {
-  TestSystem system(root());
-  system.run(
+  TestSystem platform(root());
+  platform.run(
       pipeline({shell_step("talk",
                            "echo '{\"kind\":\"metric\",\"key\":\"auc\",\"value\":0.5}' >&3; "
                            "echo nonsense >&3; "
                            "echo '{\"kind\":\"param\",\"key\":\"rate\",\"value\":\"0.1\"}' >&3")}));
-  EXPECT_EQ(system.observer.taken(),
+  EXPECT_EQ(platform.observer.taken(),
             (std::vector<std::string>{"started talk", "said auc", "said rate0.1",
                                       "ended talk succeeded"}));
 }
 
 TEST_F(PipelineRun, lists_page_by_page_newest_first) {
-  TestSystem system(root());
+  TestSystem platform(root());
   std::vector<std::string> ids;
   for (int i = 0; i < 3; ++i)
-    ids.push_back(system.run(pipeline({shell_step("a", "true")})).pipeline_run_id);
-  const auto first = system.pipelines.list(system.context, {}, 2);
+    ids.push_back(platform.run(pipeline({shell_step("a", "true")})).pipeline_run_id);
+  const auto first = platform.pipelines.list(platform.context, {}, 2);
   ASSERT_TRUE(first.ok());
   ASSERT_EQ(first->runs.size(), 2U);
   EXPECT_EQ(first->runs[0].pipeline_run_id, ids[2]);
-  const auto second = system.pipelines.list(system.context, {.pipeline = "p"}, 2, first->next_page);
+  const auto second =
+      platform.pipelines.list(platform.context, {.pipeline = "p"}, 2, first->next_page);
   ASSERT_EQ(second->runs.size(), 1U);
   EXPECT_EQ(second->runs[0].pipeline_run_id, ids[0]);
   EXPECT_EQ(second->next_page, "");
-  EXPECT_TRUE(system.pipelines.list(system.context, {.state = State::kFailed}, 2)->runs.empty());
+  EXPECT_TRUE(
+      platform.pipelines.list(platform.context, {.state = State::kFailed}, 2)->runs.empty());
   Context other;
   other.workspace = "other";
-  EXPECT_TRUE(system.pipelines.list(other, {}, 2)->runs.empty());
-  EXPECT_EQ(system.pipelines.get(other, PipelineRunId(ids[0])).error().code, Code::kNotFound);
+  EXPECT_TRUE(platform.pipelines.list(other, {}, 2)->runs.empty());
+  EXPECT_EQ(platform.pipelines.get(other, PipelineRunId(ids[0])).error().code, Code::kNotFound);
 }
 
 // A process runs a pipeline and is killed in its third step; its successor finishes the run.
@@ -316,22 +319,22 @@ TEST_F(PipelineRun, survives_kill_9_without_repeating_what_was_done) {
 
   const pid_t server = ::fork();
   if (server == 0) {
-    TestSystem system(root());
-    system.run(spec);
+    TestSystem platform(root());
+    platform.run(spec);
     ::_exit(1);
   }
   ASSERT_TRUE(read_file(fifo).ok());
   ::kill(server, SIGKILL);
   ::waitpid(server, nullptr, 0);
 
-  TestSystem system(root());
-  const auto page = system.pipelines.list(system.context, {}, 10);
+  TestSystem platform(root());
+  const auto page = platform.pipelines.list(platform.context, {}, 10);
   ASSERT_EQ(page->runs.size(), 1U);
-  const auto run = system.wait_for_end(PipelineRunId(page->runs[0].pipeline_run_id));
+  const auto run = platform.wait_for_end(PipelineRunId(page->runs[0].pipeline_run_id));
   EXPECT_EQ(run.state, State::kSucceeded) << run.error;
-  EXPECT_EQ(system.file("ran"), "a\nb\nc\nc\nd\n");
+  EXPECT_EQ(platform.file("ran"), "a\nb\nc\nc\nd\n");
   EXPECT_EQ(run.steps[2].attempts, 2);
-  const int grandchild = std::stoi(system.file("orphan"));
+  const int grandchild = std::stoi(platform.file("orphan"));
   const auto status = read_file("/proc/" + std::to_string(grandchild) + "/stat");
   EXPECT_TRUE(!status.ok() || status->find(") Z ") != std::string::npos);
 }
@@ -342,17 +345,17 @@ TEST_F(PipelineRun, a_stopped_system_continues_later) {
   ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
   PipelineRunId id;
   {
-    TestSystem system(root());
-    id = system.pipelines
-             .submit(system.context,
+    TestSystem platform(root());
+    id = platform.pipelines
+             .submit(platform.context,
                      pipeline({shell_step("long", "test -e " + root() + "/second || { echo > " +
                                                       fifo + "; sleep 1000; }")}))
              .value();
     ASSERT_TRUE(read_file(fifo).ok());
   }
   ASSERT_TRUE(write_file_durably(root() + "/second", "").ok());
-  TestSystem system(root());
-  EXPECT_EQ(system.wait_for_end(id).state, State::kSucceeded);
+  TestSystem platform(root());
+  EXPECT_EQ(platform.wait_for_end(id).state, State::kSucceeded);
 }
 
 }  // namespace

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <chrono>
 #include <filesystem>
 #include <map>
@@ -135,9 +133,10 @@ inline std::unique_ptr<blob::Store> open_test_blobs(const std::filesystem::path&
 }
 
 // One process's worth of pipelines on the directory; another may follow on the same one.
-class TestSystem {
+template <class Catalog>
+class BasicTestSystem {
  public:
-  explicit TestSystem(std::filesystem::path root_in)
+  explicit BasicTestSystem(std::filesystem::path root_in)
       : root(std::move(root_in)),
         database(open_test_database(root)),
         blobs(open_test_blobs(root)),
@@ -147,7 +146,7 @@ class TestSystem {
     if (!opened.ok()) check_failed(opened.error().message.c_str(), __FILE__, __LINE__);
     engine.start_thread();
   }
-  ~TestSystem() { engine.stop_thread(); }
+  ~BasicTestSystem() { engine.stop_thread(); }
 
   PipelineRunView wait_for_end(const PipelineRunId& id) {
     std::uint64_t seen = 0;
@@ -179,13 +178,15 @@ class TestSystem {
   events::Log events{*database, clock};
   lineage::Lineage lineage{*database, *blobs, clock, ids};
   std::unique_ptr<compute::Launcher> launcher = compute::process_launcher(clock);
-  ShellCatalog catalog;
+  Catalog catalog;
   RecordingObserver observer;
   Engine engine{*database, events, clock, random, ids, {}};
   StepRunner runner;
   Pipelines pipelines{
       *database, events, *blobs, lineage, catalog, engine, clock, ids, (root / "work").string()};
 };
+
+using TestSystem = BasicTestSystem<ShellCatalog>;
 
 inline StepSpec shell_step(std::string name, std::string script,
                            std::vector<std::string> after = {}) {

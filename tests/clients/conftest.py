@@ -23,7 +23,8 @@ class Server:
     def __init__(self, program, root):
         self.log = open(pathlib.Path(root) / "server.log", "ab")
         self.process = subprocess.Popen(
-            [program, "server", "--listen", "127.0.0.1:0", "--root", str(pathlib.Path(root) / "root")],
+            [program, "server", "--listen", "127.0.0.1:0",
+             "--root", str(pathlib.Path(root) / "root")],
             stdout=subprocess.PIPE, stderr=self.log, text=True)
         for line in self.process.stdout:
             if line.startswith("ready "):

@@ -105,7 +105,8 @@ def test_autologging(client, experiment):
     try:
         with mlflow.start_run() as run:
             # MLflow describes arrays and frames as data sets, plain lists it does not.
-            linear.LogisticRegression().fit(numpy.array([[0.0], [1.0], [2.0], [3.0]]), numpy.array([0, 0, 1, 1]))
+            rows = numpy.array([[0.0], [1.0], [2.0], [3.0]])
+            linear.LogisticRegression().fit(rows, numpy.array([0, 0, 1, 1]))
     finally:
         mlflow.sklearn.autolog(disable=True)
     loaded = client.get_run(run.info.run_id)

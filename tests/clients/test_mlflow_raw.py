@@ -81,7 +81,7 @@ def test_a_large_artifact_streams(url):
 
 
 def test_every_metric_that_was_answered_survives_kill_9(start_server):
-    """Four clients log until the server is killed; what each had answered 200 is there afterwards."""
+    """Four clients log until the server is killed; what was answered 200 is there afterwards."""
     server = start_server()
     run = new_run(server.url)
     acknowledged = 0

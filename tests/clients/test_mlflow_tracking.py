@@ -118,7 +118,8 @@ def test_search_runs_filters_and_orders(client, experiment):
         seen += [run.info.run_name for run in page]
     assert seen == names("")
     assert error_code(lambda: names("metrics.auc > 'x'")) == "INVALID_PARAMETER_VALUE"
-    assert error_code(lambda: names("metrics.auc > 1 OR metrics.auc < 0")) == "INVALID_PARAMETER_VALUE"
+    either = "metrics.auc > 1 OR metrics.auc < 0"
+    assert error_code(lambda: names(either)) == "INVALID_PARAMETER_VALUE"
 
 
 def test_deleted_runs_are_hidden_until_they_are_restored(client, experiment):
@@ -186,7 +187,8 @@ def test_artifacts_go_up_and_come_down(client, experiment, tmp_path):
 def test_datasets_are_inputs_of_a_run(client, experiment):
     import pandas
 
-    dataset = mlflow.data.from_pandas(pandas.DataFrame({"x": [1, 2], "y": ["a", None]}), name="rows")
+    frame = pandas.DataFrame({"x": [1, 2], "y": ["a", None]})
+    dataset = mlflow.data.from_pandas(frame, name="rows")
     with mlflow.start_run() as run:
         mlflow.log_input(dataset, context="training")
     inputs = client.get_run(run.info.run_id).inputs.dataset_inputs

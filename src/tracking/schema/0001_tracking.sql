@@ -12,7 +12,8 @@ CREATE TABLE experiments (
   UNIQUE (workspace, name)
 );
 
-INSERT INTO experiments (experiment_id, workspace, name, artifact_location, lifecycle_stage, created_ms, updated_ms)
+INSERT INTO experiments (experiment_id, workspace, name, artifact_location, lifecycle_stage,
+                         created_ms, updated_ms)
 VALUES (0, 'default', 'Default', 'mlflow-artifacts:/0', 'active', 0, 0);
 
 CREATE TABLE experiment_tags (
@@ -51,7 +52,8 @@ CREATE TABLE run_tags (
   PRIMARY KEY (run_number, key)
 ) CLUSTERED;
 
--- One row for each key of a run, with its latest point; the points are clustered by series. NaN is the
+-- One row for each key of a run, with its latest point; the points are clustered by series. NaN is
+-- the
 -- value 0 with is_nan 1.
 CREATE TABLE metric_series (
   series IDENTITY,
@@ -162,7 +164,8 @@ WHERE NOT EXISTS (
     AND (n.timestamp_ms, n.step, n.run_id, n.dataset_name, n.dataset_digest)
       > (m.timestamp_ms, m.step, m.run_id, m.dataset_name, m.dataset_digest));
 
--- The tree of artifact names. Each file and each directory is one row below its parent directory; the
+-- The tree of artifact names. Each file and each directory is one row below its parent directory;
+-- the
 -- root's entries have the directory ''.
 CREATE TABLE artifact_entries (
   workspace TEXT NOT NULL,
