@@ -4,7 +4,8 @@
 # run.sh PROGRAM [PYTEST ARGUMENT…]
 #
 # Runs the field's own clients, unmodified, against the program. Their packages are pinned with
-# their hashes in requirements.txt and installed into .tools/venv, once for each content of that file.
+# their hashes in requirements.txt and installed into .tools/venv, once for each content of that
+# file.
 
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

@@ -53,8 +53,7 @@ CREATE TABLE run_tags (
 ) CLUSTERED;
 
 -- One row for each key of a run, with its latest point; the points are clustered by series. NaN is
--- the
--- value 0 with is_nan 1.
+-- the value 0 with is_nan 1.
 CREATE TABLE metric_series (
   series IDENTITY,
   run_number BIGINT NOT NULL,
@@ -165,8 +164,7 @@ WHERE NOT EXISTS (
       > (m.timestamp_ms, m.step, m.run_id, m.dataset_name, m.dataset_digest));
 
 -- The tree of artifact names. Each file and each directory is one row below its parent directory;
--- the
--- root's entries have the directory ''.
+-- the root's entries have the directory ''.
 CREATE TABLE artifact_entries (
   workspace TEXT NOT NULL,
   directory TEXT NOT NULL,
