@@ -209,8 +209,7 @@ Result<std::unique_ptr<Platform>> Platform::open(const PlatformOptions& given) {
   std::error_code failure;
   options.root = std::filesystem::absolute(given.root, failure).lexically_normal();
   if (failure) return file_error("resolve", given.root, failure.value());
-  std::filesystem::create_directories(options.root, failure);
-  if (failure) return file_error("make directory", options.root, failure.value());
+  TRY(make_directories_durably(options.root));
   TRY(RootLock lock, RootLock::take(options.root));
   const std::string database_url = options.database_url.empty()
                                        ? "sqlite:" + (options.root / "ciclo.db").string()

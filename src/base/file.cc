@@ -87,10 +87,7 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t byt
 
 Result<void> write_file_durably(const std::filesystem::path& path, std::string_view content) {
   const auto directory = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-  std::error_code failure;
-  std::filesystem::create_directories(directory, failure);
-  if (failure) return file_error("make directory", directory, failure.value());
-
+  TRY(make_directories_durably(directory));
   std::string temporary = (directory / ("." + path.filename().string() + ".XXXXXX")).string();
   {
     const Descriptor file(::mkostemp(temporary.data(), O_CLOEXEC));
@@ -111,6 +108,24 @@ Result<void> write_file_durably(const std::filesystem::path& path, std::string_v
     return error;
   }
   return sync_directory(directory);
+}
+
+Result<void> make_directories_durably(const std::filesystem::path& directory) {
+  // "a/b/" and "a/b" are the same directory, but the first has "a/b" as its parent.
+  const auto path = directory.has_filename() ? directory : directory.parent_path();
+  std::error_code failure;
+  if (path.empty() || std::filesystem::is_directory(path, failure)) return {};
+  const auto parent = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  TRY(make_directories_durably(parent));
+  if (::mkdir(path.c_str(), 0777) != 0) {
+    // Made by another in between, who may not have synced it yet; a file of the name stays an
+    // error.
+    const int error_number = errno;
+    if (error_number != EEXIST || !std::filesystem::is_directory(path, failure)) {
+      return file_error("make directory", path, error_number);
+    }
+  }
+  return sync_directory(parent);
 }
 
 Result<void> sync_directory(const std::filesystem::path& directory) {

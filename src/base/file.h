@@ -24,6 +24,11 @@ Result<void> read_file_in_pieces(const std::filesystem::path& path,
 // file in the same directory, fsync, rename, fsync of the directory. Parent directories are made.
 Result<void> write_file_durably(const std::filesystem::path& path, std::string_view content);
 
+// Makes the directory and the parents that it lacks, so that they survive power loss: the name of
+// each one that is made is synced into its parent. A directory that is there already is taken to
+// be durable. Two callers may make the same one at once; each then syncs it.
+Result<void> make_directories_durably(const std::filesystem::path& directory);
+
 // fsync of a directory: makes renames, creations and removals in it durable.
 Result<void> sync_directory(const std::filesystem::path& directory);
 

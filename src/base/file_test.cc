@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <iterator>
 
+#include "base/recorded_sync.h"
+
 namespace ciclo {
 namespace {
 
@@ -18,6 +20,40 @@ TEST(File, a_durable_write_makes_parents_and_leaves_nothing_else) {
   EXPECT_EQ(*read_file(path), "two");
   const std::filesystem::directory_iterator entries(path.parent_path());
   EXPECT_EQ(std::distance(begin(entries), end(entries)), 1);
+}
+
+TEST(File, a_new_directory_is_synced_into_each_parent_that_is_new_too) {
+  const TemporaryDirectory directory;
+  const auto root = directory.path();
+  RecordedSync::clear();
+  ASSERT_TRUE(make_directories_durably(root / "a" / "b" / "c").ok());
+  EXPECT_TRUE(std::filesystem::is_directory(root / "a" / "b" / "c"));
+  EXPECT_TRUE(RecordedSync::has(root));
+  EXPECT_TRUE(RecordedSync::has(root / "a"));
+  EXPECT_TRUE(RecordedSync::has(root / "a" / "b"));
+  RecordedSync::clear();
+  ASSERT_TRUE(make_directories_durably(root / "a" / "b/").ok());
+  ASSERT_TRUE(make_directories_durably("").ok());
+  EXPECT_FALSE(RecordedSync::has(root)) << "what is there costs nothing";
+  ASSERT_TRUE(make_directories_durably(root / "d/").ok());
+  EXPECT_TRUE(RecordedSync::has(root));
+}
+
+TEST(File, a_durable_write_syncs_the_parents_that_it_makes) {
+  const TemporaryDirectory directory;
+  RecordedSync::clear();
+  ASSERT_TRUE(write_file_durably(directory.path() / "a" / "b" / "file", "x").ok());
+  EXPECT_TRUE(RecordedSync::has(directory.path()));
+  EXPECT_TRUE(RecordedSync::has(directory.path() / "a"));
+  EXPECT_TRUE(RecordedSync::has(directory.path() / "a" / "b"));
+}
+
+TEST(File, a_file_in_the_place_of_a_directory_is_named) {
+  const TemporaryDirectory directory;
+  ASSERT_TRUE(write_file_durably(directory.path() / "file", "x").ok());
+  const auto made = make_directories_durably(directory.path() / "file" / "below");
+  ASSERT_FALSE(made.ok());
+  EXPECT_NE(made.error().message.find((directory.path() / "file").string()), std::string::npos);
 }
 
 TEST(File, a_failed_write_leaves_the_old_content) {

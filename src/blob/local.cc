@@ -43,13 +43,6 @@ class Descriptor {
   int number_;
 };
 
-Result<void> make_directory(const fs::path& directory) {
-  std::error_code failure;
-  fs::create_directories(directory, failure);
-  if (failure) return file_error("make directory", directory, failure.value());
-  return {};
-}
-
 // Nothing but a hash becomes part of a path.
 Result<void> check_hash(const Hash& hash) {
   const auto is_digit = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
@@ -178,7 +171,8 @@ Result<void> LocalStore::place(const fs::path& temporary, const Hash& hash) {
 Result<void> LocalStore::make_folder(const Hash& hash) {
   auto& has_folder = has_folder_[std::stoul(hash.substr(0, 2), nullptr, 16)];
   if (has_folder) return {};
-  TRY(make_directory(folder_of(hash)));
+  TRY(make_directories_durably(folder_of(hash)));
+  // One that is there may have been made by a process that died before it synced it.
   TRY(sync_directory(objects_));
   has_folder = true;
   return {};
@@ -248,10 +242,9 @@ Result<std::unique_ptr<Store>> open_local(const std::string& directory) {
   std::error_code failure;
   const fs::path root = fs::absolute(directory, failure);
   if (failure) return file_error("find", directory, failure.value());
-  TRY(make_directory(root / "objects"));
-  TRY(make_directory(root / "tmp"));
+  TRY(make_directories_durably(root / "objects"));
+  TRY(make_directories_durably(root / "tmp"));
   TRY(sync_directory(root));
-  TRY(sync_directory(root.parent_path()));
   remove_leftovers(root / "tmp");
   return std::unique_ptr<Store>(new LocalStore(root));
 }

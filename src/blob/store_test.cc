@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "base/killed_process.h"
 #include "base/random.h"
+#include "base/recorded_sync.h"
 
 namespace ciclo::blob {
 namespace {
@@ -52,6 +53,16 @@ class LocalBlobs : public testing::Test {
   TemporaryDirectory folder_;
   std::unique_ptr<Store> store_;
 };
+
+TEST_F(LocalBlobs, a_fresh_root_is_durable_with_all_its_parents) {
+  const TemporaryDirectory folder;
+  RecordedSync::clear();
+  const auto made = open("file:" + (folder.path() / "deep" / "blobs").string());
+  ASSERT_TRUE(made.ok()) << made.error().message;
+  EXPECT_TRUE(RecordedSync::has(folder.path()));
+  EXPECT_TRUE(RecordedSync::has(folder.path() / "deep"));
+  EXPECT_TRUE(RecordedSync::has(folder.path() / "deep" / "blobs"));
+}
 
 TEST_F(LocalBlobs, gives_back_what_was_put) {
   const std::string value = std::string(700'000, 'x') + std::string("\0end", 4);

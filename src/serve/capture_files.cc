@@ -67,16 +67,6 @@ std::optional<std::int64_t> file_number(const fs::path& path) {
   return parse_int(path.stem().string());
 }
 
-// Makes the directory with its parents; each that is new is durable in its parent.
-Result<void> make_directories(const fs::path& directory) {
-  std::error_code error;
-  if (fs::is_directory(directory, error)) return {};
-  if (directory.has_parent_path()) TRY(make_directories(directory.parent_path()));
-  fs::create_directory(directory, error);
-  if (error) return file_error("create", directory, error.value());
-  return sync_directory(directory.has_parent_path() ? directory.parent_path() : fs::path("."));
-}
-
 }  // namespace
 
 AppendFiles::AppendFiles(Limits limits) : limits_(limits) {}
@@ -116,7 +106,7 @@ Result<AppendFile*> AppendFiles::open(const fs::path& directory) {
     files_.erase(found);
   }
   if (files_.size() >= limits_.open_max) TRY(close_least_used());
-  TRY(make_directories(directory));
+  TRY(make_directories_durably(directory));
   const auto existing = numbered_files(directory);
   const std::int64_t number = existing.empty() ? 1 : file_number(existing.back()).value_or(0) + 1;
   char name[32];
