@@ -299,6 +299,26 @@ TEST_P(Contract, text_orders_by_byte_and_like_minds_the_case) {
             (Texts{"a_c"}));
 }
 
+// On a database whose own order is a language's, "~" stands before every letter and "B" behind "b".
+TEST_P(Contract, text_compares_by_byte_also_with_parameters_and_expressions) {
+  for (const std::string_view id : {"a", "B", "Ä"}) {
+    execute("INSERT INTO items (id) VALUES ($1)", {id});
+  }
+  const auto count = [&](std::string_view condition, std::string_view value) {
+    const auto found = database().view([&](Reader& reader) {
+      return reader.query_one("SELECT COUNT(*) FROM items WHERE " + std::string(condition), {value},
+                              [](const Row& row) { return row.integer(0); });
+    });
+    EXPECT_TRUE(found.ok()) << found.error().message;
+    return found.ok() && *found ? **found : -1;
+  };
+  EXPECT_EQ(count("id < $1", "~"), 2) << "an umlaut has bytes above it";
+  EXPECT_EQ(count("id < $1", "a"), 1);
+  EXPECT_EQ(count("COALESCE(id, '') < $1", "a"), 1);
+  EXPECT_EQ(count("LOWER(id) LIKE $1 ESCAPE '\\'", "Ä"), 1) << "case is that of ASCII";
+  EXPECT_EQ(count("LOWER(id) LIKE $1 ESCAPE '\\'", "b"), 1);
+}
+
 TEST_P(Contract, queries_nest) {
   execute("INSERT INTO items (id, n) VALUES ('a', 1), ('b', 2), ('c', 3)");
   std::vector<std::string> seen;

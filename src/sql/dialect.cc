@@ -111,6 +111,12 @@ Result<void> serialize(Txn& txn, std::string_view name) {
                    [](const Row&) -> Result<void> { return {}; });
 }
 
+Result<void> lift_time_limit(Txn& txn) {
+  if (txn.engine() == Engine::kSqlite) return {};
+  TRY(txn.execute("SET LOCAL statement_timeout TO 0"));
+  return {};
+}
+
 std::string escape_like(std::string_view text) {
   std::string out;
   for (const char c : text) {

@@ -27,6 +27,10 @@ std::vector<std::string> split_statements(std::string_view sql);
 // their commit. Nothing on SQLite, where they do anyway; an advisory lock on PostgreSQL.
 Result<void> serialize(Txn& txn, std::string_view name);
 
+// The statements of this transaction may take, and wait, as long as they need: on PostgreSQL its
+// time limit for statements does not hold. SQLite has none.
+Result<void> lift_time_limit(Txn& txn);
+
 // The text with % _ and \ escaped, for LIKE … ESCAPE '\'. LIKE tells upper from lower case on both.
 std::string escape_like(std::string_view text);
 

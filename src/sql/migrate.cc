@@ -125,6 +125,7 @@ Result<void> migrate(Database& database, std::span<const Migration> migrations) 
   TRY(const auto seen, database.view([&](Reader& reader) { return pending(reader, migrations); }));
   if (seen.empty()) return {};
   TRY(database.transaction([&](Txn& txn) -> Result<void> {
+    TRY(lift_time_limit(txn));
     TRY(const auto missing, pending(txn, migrations));
     for (const auto& migration : missing) TRY(apply(txn, migration));
     return {};

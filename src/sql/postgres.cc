@@ -279,14 +279,30 @@ Result<void> check_url(const PostgresOptions& options) {
                           "postgresql://user:password@host:port/name, special characters as %XX");
 }
 
+// The URL stands last, so that what it says wins over our defaults.
+PGconn* connect(const PostgresOptions& options) {
+  const std::array<std::pair<const char*, std::string>, 8> parameters = {{
+      {"connect_timeout", std::to_string(options.connect_timeout_s)},
+      {"keepalives", "1"},
+      {"keepalives_idle", std::to_string(options.keepalive_idle_s)},
+      {"keepalives_interval", std::to_string(options.keepalive_interval_s)},
+      {"keepalives_count", std::to_string(options.keepalive_count)},
+      {"tcp_user_timeout", std::to_string(options.user_timeout_ms)},
+      {"fallback_application_name", "ciclo"},
+      {"dbname", options.url},
+  }};
+  std::array<const char*, parameters.size() + 1> keys{};
+  std::array<const char*, parameters.size() + 1> values{};
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    keys[i] = parameters[i].first;
+    values[i] = parameters[i].second.c_str();
+  }
+  return PQconnectdbParams(keys.data(), values.data(), 1);
+}
+
 Result<std::unique_ptr<Connection>> Connection::open(const PostgresOptions& options) {
   TRY(check_url(options));
-  const std::string timeout = std::to_string(options.connect_timeout_s);
-  const std::array<const char*, 4> keys = {"connect_timeout", "fallback_application_name", "dbname",
-                                           nullptr};
-  const std::array<const char*, 4> values = {timeout.c_str(), "ciclo", options.url.c_str(),
-                                             nullptr};
-  PGconn* handle = PQconnectdbParams(keys.data(), values.data(), 1);
+  PGconn* handle = connect(options);
   std::unique_ptr<Connection> connection(new Connection(handle, options.statements_max));
   if (connection->is_lost()) {
     return unavailable("cannot connect to database " + redact_url(options.url) + ": " +
@@ -302,7 +318,10 @@ Result<std::unique_ptr<Connection>> Connection::open(const PostgresOptions& opti
       SET bytea_output TO 'hex';
       SET client_min_messages TO warning;
       SELECT set_config('synchronous_commit', 'on', false)
-      WHERE current_setting('synchronous_commit') = 'off')sql"));
+      WHERE current_setting('synchronous_commit') = 'off';
+      SELECT set_config('statement_timeout', ')sql" +
+                      std::to_string(options.statement_timeout_ms) + R"sql(', false)
+      WHERE current_setting('statement_timeout') = '0')sql"));
   return connection;
 }
 

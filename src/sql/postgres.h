@@ -22,6 +22,17 @@ struct PostgresOptions {
   std::size_t connections_max = 16;  // a further caller waits; nested calls may exceed it
   int attempts_max = 40;             // of one transaction, before its conflict is returned
   int connect_timeout_s = 10;
+  // Of one statement, waiting for a lock included; then deadline_exceeded, and the transaction is
+  // rolled back. 0: none. What the URL, the role or the server sets for statement_timeout wins.
+  // Migrations have none.
+  int statement_timeout_ms = 60'000;
+  // A peer that has vanished is noticed after idle + count * interval while an answer is awaited,
+  // and after user_timeout while sent bytes are not acknowledged: then unavailable. The URL's own
+  // keepalives_idle, keepalives_interval, keepalives_count and tcp_user_timeout win.
+  int keepalive_idle_s = 30;
+  int keepalive_interval_s = 10;
+  int keepalive_count = 3;
+  int user_timeout_ms = 30'000;
   std::size_t statements_max = 256;  // prepared statements kept per connection
 };
 

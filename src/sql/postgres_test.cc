@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sql/postgres.h"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,7 +14,9 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
+#include "sql/dialect.h"
 #include "sql/test_database.h"
 
 namespace ciclo::sql {
@@ -95,6 +100,78 @@ TEST_F(Postgres, a_wrong_password_is_an_error_of_opening_that_does_not_show_it) 
   ASSERT_FALSE(opened.ok());
   EXPECT_EQ(opened.error().message.find("wrongsecret"), std::string::npos);
   EXPECT_NE(opened.error().message.find("authentication"), std::string::npos);
+}
+
+TEST_F(Postgres, a_statement_that_takes_too_long_is_ended_and_the_connection_works_on) {
+  PostgresOptions options;
+  options.url = database_->url();
+  options.connections_max = 1;
+  options.statement_timeout_ms = 50;
+  const auto opened = open_postgres(options);
+  ASSERT_TRUE(opened.ok()) << opened.error().message;
+  Database& database = **opened;
+  const auto select = [&](std::string_view text) {
+    return database.read([&](Reader& reader) {
+      return reader.query(text, {}, [](const Row&) -> Result<void> { return {}; });
+    });
+  };
+  const auto slow = select("SELECT pg_sleep(60)");
+  ASSERT_FALSE(slow.ok());
+  EXPECT_EQ(slow.error().code, Code::kDeadlineExceeded);
+  EXPECT_TRUE(select("SELECT 1").ok());
+  const auto patient = database.transaction([](Txn& txn) -> Result<void> {
+    TRY(lift_time_limit(txn));
+    return txn.query("SELECT pg_sleep(0.2)", {}, [](const Row&) -> Result<void> { return {}; });
+  });
+  EXPECT_TRUE(patient.ok()) << patient.error().message;
+}
+
+TEST_F(Postgres, a_time_limit_of_the_url_wins) {
+  PostgresOptions options;
+  options.url = test_postgres_url();
+  options.url += "?options=-cstatement_timeout%3D1234";
+  const auto opened = open_postgres(options);
+  ASSERT_TRUE(opened.ok()) << opened.error().message;
+  const auto limit = (*opened)->view([](Reader& reader) {
+    return reader.query_one("SELECT current_setting('statement_timeout')", {},
+                            [](const Row& row) { return row.string(0); });
+  });
+  EXPECT_EQ(**limit, "1234ms");
+}
+
+// The sockets of this process that are connected to the server.
+std::vector<int> server_sockets() {
+  const std::string url = test_postgres_url();
+  const std::size_t at = url.rfind(':') + 1;
+  const int port = std::atoi(url.substr(at).c_str());
+  std::vector<int> found;
+  for (int descriptor = 3; descriptor < 1024; ++descriptor) {
+    sockaddr_in peer{};
+    socklen_t size = sizeof peer;
+    auto* address = reinterpret_cast<sockaddr*>(&peer);
+    if (::getpeername(descriptor, address, &size) != 0 || peer.sin_family != AF_INET) continue;
+    if (ntohs(peer.sin_port) == port) found.push_back(descriptor);
+  }
+  return found;
+}
+
+int option_of(int descriptor, int level, int name) {
+  int value = -1;
+  socklen_t size = sizeof value;
+  EXPECT_EQ(::getsockopt(descriptor, level, name, &value, &size), 0);
+  return value;
+}
+
+TEST_F(Postgres, a_vanished_server_is_noticed) {
+  const auto sockets = server_sockets();
+  ASSERT_FALSE(sockets.empty());
+  for (const int descriptor : sockets) {
+    EXPECT_EQ(option_of(descriptor, SOL_SOCKET, SO_KEEPALIVE), 1);
+    EXPECT_EQ(option_of(descriptor, IPPROTO_TCP, TCP_KEEPIDLE), 30);
+    EXPECT_EQ(option_of(descriptor, IPPROTO_TCP, TCP_KEEPINTVL), 10);
+    EXPECT_EQ(option_of(descriptor, IPPROTO_TCP, TCP_KEEPCNT), 3);
+    EXPECT_EQ(option_of(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT), 30'000);
+  }
 }
 
 TEST_F(Postgres, idle_connections_that_were_cut_are_replaced) {

@@ -9,7 +9,6 @@
 #include <deque>
 #include <filesystem>
 #include <mutex>
-#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -361,8 +360,9 @@ class SqliteDatabase final : public Database {
   Pending* next_member(std::size_t members, std::int64_t started_ns);
   void commit_group(Pending& first);
   Result<void> run_first(Pending& member);
-  Result<void> run_member(Pending& member);
+  bool run_member(Pending& member);
   Result<void> run_alone(Pending& member);
+  void roll_back();
   void answer(const std::vector<Pending*>& group, const Result<void>& committed);
   void refuse_waiting(const Error& error);
 
@@ -446,28 +446,31 @@ void SqliteDatabase::commit_group(Pending& first) {
   std::vector<Pending*> group = {&first};
   first.result = run_first(first);
   if (!first.result.ok()) return answer(group, {});
-  while (!writer_->is_idle()) {
+  bool is_whole = !writer_->is_idle();
+  while (is_whole) {
     Pending* member = next_member(group.size(), started_ns);
     if (member == nullptr) break;
     group.push_back(member);
-    member->result = run_member(*member);
+    is_whole = run_member(*member);
   }
-  // A full disk or a failed read ends the engine's transaction at once, with all that was in it.
-  if (writer_->is_idle()) {
-    const Error lost = unavailable("the transaction was lost with the failure of another");
-    return answer(group, group.back()->result.ok() ? lost : group.back()->result);
+  if (!is_whole) {
+    roll_back();
+    const auto& last = group.back()->result;
+    return answer(group, unavailable("the transaction was rolled back with another of its group" +
+                                     (last.ok() ? "" : ": " + last.error().message)));
   }
   const auto committed = writer_->run("COMMIT");
-  if (!committed.ok() && !writer_->is_idle()) {
-    const auto undone = writer_->run("ROLLBACK");
-    if (!undone.ok()) log::error("rollback failed", {{"error", undone.error().message}});
+  if (committed.ok()) {
+    commits_ += 1;
+  } else {
+    roll_back();
   }
-  commits_ += 1;
   answer(group, committed);
 }
 
 // Opens the group's transaction. The first member needs no savepoint: nobody else is in it yet.
 Result<void> SqliteDatabase::run_first(Pending& member) {
+  roll_back();
   const auto begun = writer_->run("BEGIN IMMEDIATE");
   if (!begun.ok()) {
     const Error error = begun.error().with_context("cannot write to " + options_.path);
@@ -475,17 +478,35 @@ Result<void> SqliteDatabase::run_first(Pending& member) {
     return error;
   }
   auto result = run_alone(member);
-  if (!result.ok() && !writer_->is_idle()) TRY(writer_->run("ROLLBACK"));
+  if (!result.ok()) roll_back();
   return result;
 }
 
-Result<void> SqliteDatabase::run_member(Pending& member) {
-  TRY(writer_->run("SAVEPOINT member"));
-  auto result = run_alone(member);
-  if (writer_->is_idle()) return result;
-  if (!result.ok()) TRY(writer_->run("ROLLBACK TO member"));
-  TRY(writer_->run("RELEASE member"));
-  return result;
+// False when the group cannot be committed any more: a full disk or a failed read has ended the
+// engine's transaction with all that was in it, or the member's savepoint could not be ended, so
+// that its writes cannot be told from those of the others.
+bool SqliteDatabase::run_member(Pending& member) {
+  member.result = writer_->run("SAVEPOINT member");
+  if (!member.result.ok()) return !writer_->is_idle();
+  member.result = run_alone(member);
+  if (writer_->is_idle()) return false;
+  Result<void> ended;
+  if (!member.result.ok()) ended = writer_->run("ROLLBACK TO member");
+  if (ended.ok()) ended = writer_->run("RELEASE member");
+  if (!ended.ok() && member.result.ok()) member.result = ended;
+  return ended.ok();
+}
+
+// Ends the engine's transaction, if there is one, and keeps nothing of it. A connection that cannot
+// even do that is replaced: to close it rolls back too.
+void SqliteDatabase::roll_back() {
+  if (writer_->is_idle()) return;
+  const auto undone = writer_->run("ROLLBACK");
+  if (writer_->is_idle()) return;
+  log::error("rollback failed; the connection is replaced",
+             {{"database", options_.path}, {"error", undone.ok() ? "" : undone.error().message}});
+  auto opened = Connection::open(options_, Connection::Use::kWrite, full_scan_rows_);
+  if (opened.ok()) writer_ = std::move(opened).value();
 }
 
 Result<void> SqliteDatabase::run_alone(Pending& member) {
@@ -518,11 +539,13 @@ void SqliteDatabase::refuse_waiting(const Error& error) {
 }
 
 Result<void> SqliteDatabase::read(const std::function<Result<void>(Reader&)>& body) {
-  TRY(const auto connection, readers_.take());
+  TRY(auto connection, readers_.take());
   TRY(connection->run("BEGIN"));
   auto result = run_body<Reader>(body, *connection);
   const auto failure = connection->take_failure();
   const auto ended = connection->run("COMMIT");
+  // The next reader would see this one's snapshot, and the log could never be cut.
+  if (!connection->is_idle()) connection.discard();
   if (!result.ok()) return result;
   if (failure) return *failure;
   return ended;
@@ -545,10 +568,7 @@ Result<std::unique_ptr<Database>> open_sqlite(SqliteOptions options) {
   if (options.path.empty() || options.path.starts_with(":")) {
     return invalid_argument("database sqlite:" + options.path + ": expected the path of a file");
   }
-  const auto folder = std::filesystem::path(options.path).parent_path();
-  std::error_code failure;
-  if (!folder.empty()) std::filesystem::create_directories(folder, failure);
-  if (failure) return file_error("make directory", folder, failure.value());
+  TRY(make_directories_durably(std::filesystem::path(options.path).parent_path()));
   auto database = std::make_unique<SqliteDatabase>(std::move(options));
   TRY(database->start());
   return std::unique_ptr<Database>(std::move(database));

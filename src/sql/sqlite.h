@@ -11,8 +11,8 @@
 // SQLite behind sql::Database: one file in WAL mode with synchronous=FULL. All transactions run on
 // one writer thread; those that wait form a group: one BEGIN IMMEDIATE … COMMIT, each under its own
 // savepoint, and the one fsync of the commit answers all of them. A body that fails undoes its own
-// savepoint; a commit that fails fails the whole group. Reads run beside it, each on a connection
-// of its own.
+// savepoint; a commit that fails, or a savepoint that cannot be undone, fails the whole group.
+// Reads run beside it, each on a connection of its own.
 
 namespace ciclo::sql {
 

@@ -2,6 +2,7 @@
 #include "sql/sqlite.h"
 
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 
 #include <atomic>
 #include <filesystem>
@@ -12,9 +13,35 @@
 #include "base/file.h"
 #include "base/killed_process.h"
 #include "base/random.h"
+#include "base/recorded_sync.h"
+
+namespace {
+
+// The beginning of the statements that fail as if the disk had; empty: none. They are not run.
+std::atomic<const char*> g_failing_statement{""};
+
+}  // namespace
+
+// The linker leads SQLite's callers here (see src/CMakeLists.txt).
+extern "C" int __real_sqlite3_step(sqlite3_stmt* statement);
+extern "C" int __wrap_sqlite3_step(sqlite3_stmt* statement) {
+  const std::string_view failing = g_failing_statement.load();
+  const std::string_view text = sqlite3_sql(statement);
+  if (!failing.empty() && text.starts_with(failing)) return SQLITE_IOERR;
+  return __real_sqlite3_step(statement);
+}
 
 namespace ciclo::sql {
 namespace {
+
+// Statements that begin so fail while this lives.
+class FailingStatement {
+ public:
+  explicit FailingStatement(const char* beginning) { g_failing_statement = beginning; }
+  ~FailingStatement() { g_failing_statement = ""; }
+  FailingStatement(const FailingStatement&) = delete;
+  FailingStatement& operator=(const FailingStatement&) = delete;
+};
 
 class Sqlite : public testing::Test {
  protected:
@@ -122,6 +149,59 @@ TEST_F(Sqlite, a_failing_member_undoes_only_its_own_part_of_the_group) {
   EXPECT_EQ(results[4].error().code, Code::kAlreadyExists);
   EXPECT_TRUE(results[5].ok());
   EXPECT_EQ(items(), (std::vector<std::int64_t>{1, 2, 3}));
+}
+
+TEST_F(Sqlite, a_member_that_cannot_be_undone_takes_the_whole_group_with_it) {
+  ASSERT_TRUE(execute("CREATE TABLE items (n BIGINT PRIMARY KEY)").ok());
+  const auto fail_late = [](Txn& txn) -> Result<void> {
+    TRY(txn.execute("INSERT INTO items (n) VALUES (99)"));
+    return not_found("late");
+  };
+  {
+    const FailingStatement failing("ROLLBACK TO");
+    const auto results = run_together({insert(1), fail_late});
+    EXPECT_EQ(results[0].error().code, Code::kUnavailable);
+    EXPECT_EQ(results[1].error().code, Code::kNotFound);
+  }
+  {
+    const FailingStatement failing("RELEASE");
+    const auto results = run_together({insert(1)});
+    EXPECT_FALSE(results[0].ok());
+  }
+  EXPECT_TRUE(items().empty()) << "an answered error must not be committed";
+  EXPECT_TRUE(database_->transaction(insert(5)).ok()) << "the next group is not hurt";
+  EXPECT_EQ(items(), std::vector<std::int64_t>{5});
+}
+
+TEST_F(Sqlite, a_connection_that_cannot_roll_back_is_replaced) {
+  ASSERT_TRUE(execute("CREATE TABLE items (n BIGINT PRIMARY KEY)").ok());
+  {
+    const FailingStatement failing("ROLLBACK");
+    const auto failed = database_->transaction([](Txn& txn) -> Result<void> {
+      TRY(txn.execute("INSERT INTO items (n) VALUES (99)"));
+      return not_found("late");
+    });
+    EXPECT_EQ(failed.error().code, Code::kNotFound);
+  }
+  EXPECT_TRUE(database_->transaction(insert(5)).ok());
+  EXPECT_EQ(items(), std::vector<std::int64_t>{5});
+}
+
+TEST_F(Sqlite, a_reader_whose_end_fails_is_not_used_again) {
+  ASSERT_TRUE(execute("CREATE TABLE items (n BIGINT PRIMARY KEY)").ok());
+  {
+    const FailingStatement failing("COMMIT");
+    const auto read = database_->read([](Reader& reader) {
+      return reader.query("SELECT n FROM items", {}, [](const Row&) -> Result<void> { return {}; });
+    });
+    EXPECT_FALSE(read.ok());
+  }
+  ASSERT_TRUE(database_->transaction(insert(1)).ok());
+  EXPECT_EQ(items(), std::vector<std::int64_t>{1}) << "not the snapshot of the failed read";
+}
+
+TEST_F(Sqlite, the_folders_of_a_new_file_are_durable) {
+  EXPECT_TRUE(RecordedSync::has(folder_.path())) << "which holds the name of the folder `deep`";
 }
 
 // A deferred reference is checked by COMMIT, which makes a commit fail at will.
