@@ -340,9 +340,7 @@ Result<std::optional<CacheEntry>> last_cache_entry(sql::Reader& reader, std::str
 }
 
 Result<std::vector<PipelineRunView>> list_runs(sql::Reader& reader, const RunQuery& query) {
-  constexpr std::string_view kNewest = "~";  // greater than any id
   const std::string_view state = query.state ? state_name(*query.state) : std::string_view();
-  const std::string_view before = query.before.empty() ? kNewest : query.before;
   std::vector<PipelineRunView> runs;
   const auto on_row = [&](const sql::Row& row) -> Result<void> {
     PipelineRunView run;
@@ -359,23 +357,19 @@ Result<std::vector<PipelineRunView>> list_runs(sql::Reader& reader, const RunQue
     runs.push_back(std::move(run));
     return {};
   };
-  const std::int64_t limit = query.limit;
-  if (query.pipeline.empty()) {
-    TRY(reader.query(R"(SELECT pipeline_run_id, workspace, pipeline, state, error, cause,
-                               cancel_requested, created_ms, started_ms, ended_ms
-                        FROM pipeline_runs
-                        WHERE workspace = $1 AND pipeline_run_id < $2 AND ($3 = '' OR state = $3)
-                        ORDER BY pipeline_run_id DESC LIMIT $4)",
-                     {query.workspace, before, state, limit}, on_row));
-  } else {
-    TRY(reader.query(R"(SELECT pipeline_run_id, workspace, pipeline, state, error, cause,
-                               cancel_requested, created_ms, started_ms, ended_ms
-                        FROM pipeline_runs
-                        WHERE workspace = $1 AND pipeline = $2 AND pipeline_run_id < $3
-                          AND ($4 = '' OR state = $4)
-                        ORDER BY pipeline_run_id DESC LIMIT $5)",
-                     {query.workspace, query.pipeline, before, state, limit}, on_row));
-  }
+  std::string statement = R"(SELECT pipeline_run_id, workspace, pipeline, state, error, cause,
+                                    cancel_requested, created_ms, started_ms, ended_ms
+                             FROM pipeline_runs
+                             WHERE workspace = $1 AND ($2 = '' OR state = $2))";
+  sql::Params params = {query.workspace, state};
+  const auto add = [&](std::string_view clause, const sql::Param& value) {
+    params.push_back(value);
+    statement += std::string(clause) + std::to_string(params.size());
+  };
+  if (!query.pipeline.empty()) add(" AND pipeline = $", query.pipeline);
+  if (!query.before.empty()) add(" AND pipeline_run_id < $", query.before);
+  add(" ORDER BY pipeline_run_id DESC LIMIT $", std::int64_t{query.limit});
+  TRY(reader.query(statement, params, on_row));
   return runs;
 }
 

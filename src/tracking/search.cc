@@ -250,12 +250,15 @@ class Planner {
     if (comparison.comparator == Comparator::kNotEqual) {
       return left + " <> " + parameters_.add(*value);
     }
-    const std::string pattern = parameters_.add(without_escapes(*value));
+    const std::string pattern = without_escapes(*value);
     constexpr std::string_view kEscape = " ESCAPE '\\'";
     if (comparison.comparator == Comparator::kLike) {
-      return left + " LIKE " + pattern + std::string(kEscape);
+      return left + " LIKE " + parameters_.add(pattern) + std::string(kEscape);
     }
-    return "LOWER(" + left + ") LIKE LOWER(" + pattern + ")" + std::string(kEscape);
+    // The column's LOWER follows its collation, which knows ASCII alone; a parameter's would follow
+    // the database's.
+    return "LOWER(" + left + ") LIKE " + parameters_.add(to_lower_ascii(pattern)) +
+           std::string(kEscape);
   }
 
   Result<std::string> text_or_list_condition(std::string_view column,
