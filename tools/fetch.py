@@ -3,18 +3,21 @@
 """Brings the libraries pinned in third_party/lock.json into a folder.
 
 fetch.py LOCK FOLDER [NAME…]
+fetch.py --has-cargo            ends with 0 when there is a cargo that can fetch crates
 
-Each package is fetched by its registry's own client, refused unless its SHA-256 is the pinned one,
-and only the files named in "take" are kept. What is there at the pinned version is left alone, so a
-second call does nothing. Packages marked "optional" are fetched only when they are named; with
-names, only those are fetched. Only the standard library is used: this runs before anything is
-installed.
+Each package is fetched by its registry's own client and refused unless its SHA-256 is the pinned
+one, before anything in it is run or unpacked; only the files named in "take" are kept. What is
+there at the pinned version is left alone, so a second call does nothing. Packages marked "optional"
+are fetched only when they are named; with names, only those are fetched. Only the standard library
+is used: this runs before anything is installed.
 """
 
 import fnmatch
 import hashlib
 import json
+import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -24,6 +27,8 @@ import zipfile
 
 
 def main() -> int:
+    if sys.argv[1:] == ["--has-cargo"]:
+        return 0 if find_cargo() else 1
     lock_file, target = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
     lock = select(json.loads(lock_file.read_text()), sys.argv[3:])
     target.mkdir(parents=True, exist_ok=True)
@@ -46,6 +51,9 @@ def select(lock: list, names: list) -> list:
 
 class Failure(Exception):
     pass
+
+
+CARGO_MIN = (1, 82)  # knows `cargo info`
 
 
 def stamp_path(entry: dict, target: pathlib.Path) -> pathlib.Path:
@@ -78,52 +86,98 @@ def bring(entry: dict, target: pathlib.Path) -> None:
 
 
 def download(entry: dict, work: pathlib.Path) -> pathlib.Path:
-    commands = {
-        "npm": ["npm", "pack", "--silent", entry["spec"]],
-        "pypi": [
-            "python3",
-            "-m",
-            "pip",
-            "download",
-            "--quiet",
-            "--no-deps",
-            "--only-binary",
-            ":all:",
-            "--platform",
-            "manylinux_2_28_x86_64",
-            "--dest",
-            ".",
-            entry["spec"],
-        ],
-        "pypi-source": [
-            "python3",
-            "-m",
-            "pip",
-            "download",
-            "--quiet",
-            "--no-deps",
-            "--no-binary",
-            entry["spec"].split("==")[0],
-            "--dest",
-            ".",
-            entry["spec"],
-        ],
-        "apt": ["apt-get", "download", "-qq", entry["spec"]],
-    }
-    command = commands[entry["kind"]]
+    clients = {"npm": npm, "pypi": pypi, "pypi-source": pypi, "crate": crate}
+    if entry["kind"] not in clients:
+        raise Failure(f"unknown kind {entry['kind']!r}; known are {', '.join(clients)}")
+    archive = clients[entry["kind"]](entry, work)
+    check_hash(entry, archive)
+    return archive
+
+
+def npm(entry: dict, work: pathlib.Path) -> pathlib.Path:
+    run(["npm", "pack", "--silent", "--ignore-scripts", entry["spec"]], work)
+    return only_file(work, "*.tgz")
+
+
+def pypi(entry: dict, work: pathlib.Path) -> pathlib.Path:
+    """pip checks the hash as it downloads, when the requirement names one."""
+    name, version = entry["spec"].split("==")
+    requirement = work / "requirement.txt"
+    requirement.write_text(f"{entry['spec']} --hash=sha256:{entry['sha256']}\n")
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+    command += ["--no-deps", "--dest", "got", "--require-hashes", "-r", requirement.name]
+    if entry["kind"] == "pypi":
+        run(command + ["--only-binary", ":all:", "--platform", "manylinux_2_28_x86_64"], work)
+        return only_file(work / "got", "*.whl")
+    # pip asks a source package for its metadata: it would run its code and first fetch what that
+    # needs, which no hash of ours pins. Here a backend of ours answers instead.
+    backend = work / "backend" / "setuptools"
+    backend.mkdir(parents=True)
+    (backend / "__init__.py").write_text("")
+    (backend / "build_meta.py").write_text(BACKEND.format(name=name, version=version))
+    environment = {"PYTHONPATH": str(backend.parent), "SETUPTOOLS_USE_DISTUTILS": "stdlib"}
+    run(command + ["--no-binary", name, "--use-pep517", "--no-build-isolation"], work, environment)
+    return only_file(work / "got", "*.tar.gz")
+
+
+BACKEND = """\
+import pathlib, sys
+
+def prepare_metadata_for_build_wheel(directory, settings=None):
+    folder = pathlib.Path(directory, "{name}-{version}.dist-info")
+    folder.mkdir()
+    folder.joinpath("METADATA").write_text(
+        "Metadata-Version: 2.1\\nName: {name}\\nVersion: {version}\\n")
+    return folder.name
+
+__legacy__ = sys.modules[__name__]
+"""
+
+
+def crate(entry: dict, work: pathlib.Path) -> pathlib.Path:
+    """`cargo info` brings one crate alone, not what it depends on, into cargo's cache."""
+    name, version = entry["spec"].split("@")
+    home = pathlib.Path(os.environ.get("CARGO_HOME") or pathlib.Path.home() / ".cargo")
+    program = find_cargo()
+    if program is None:
+        raise Failure("cargo 1.82 or later is not installed; ./dev setup installs it")
+    run([program, "info", "--quiet", entry["spec"]], work)
+    found = sorted(home.glob(f"registry/cache/*/{name}-{version}.crate"))
+    if not found:
+        raise Failure(f"cargo left no {name}-{version}.crate below {home}")
+    return pathlib.Path(shutil.copy(found[0], work))
+
+
+def find_cargo() -> str | None:
+    """The first cargo that knows `info`; Ubuntu's name their version."""
+    for folder in os.get_exec_path():
+        for program in sorted(pathlib.Path(folder).glob("cargo*"), reverse=True):
+            if not re.fullmatch(r"cargo(-\d+\.\d+)?", program.name):
+                continue
+            done = subprocess.run([program, "--version"], capture_output=True, text=True)
+            version = re.match(r"cargo (\d+)\.(\d+)", done.stdout)
+            if version and (int(version[1]), int(version[2])) >= CARGO_MIN:
+                return str(program)
+    return None
+
+
+def run(command: list, work: pathlib.Path, environment: dict | None = None) -> None:
     if shutil.which(command[0]) is None:
         raise Failure(f"{command[0]} is not installed; ./dev setup installs it")
-    done = subprocess.run(command, cwd=work, capture_output=True, text=True)
-    files = [path for path in work.iterdir() if path.is_file()]
-    if done.returncode != 0 or len(files) != 1:
-        raise Failure(f"`{' '.join(command)}` failed: {done.stderr.strip()[-400:]}")
-    check_hash(entry, files[0])
+    variables = {**os.environ, **(environment or {})}
+    done = subprocess.run(command, cwd=work, env=variables, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Failure(f"`{' '.join(map(str, command))}` failed: {done.stderr.strip()[-400:]}")
+
+
+def only_file(folder: pathlib.Path, pattern: str) -> pathlib.Path:
+    files = sorted(folder.glob(pattern))
+    if len(files) != 1:
+        raise Failure(f"the client brought {len(files)} files {pattern}, expected one")
     return files[0]
 
 
 def check_hash(entry: dict, archive: pathlib.Path) -> None:
-    if "sha256" not in entry:
-        return
     found = hashlib.sha256(archive.read_bytes()).hexdigest()
     if found != entry["sha256"]:
         raise Failure(
@@ -136,8 +190,6 @@ def unpack(archive: pathlib.Path, to: pathlib.Path) -> None:
     if archive.suffix in (".whl", ".zip"):
         with zipfile.ZipFile(archive) as file:
             file.extractall(to)
-    elif archive.suffix == ".deb":
-        subprocess.run(["dpkg-deb", "-x", archive, to], check=True)
     else:
         with tarfile.open(archive) as file:
             file.extractall(to)
