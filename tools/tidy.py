@@ -292,7 +292,8 @@ def check_links(tree: Tree):
 
 
 def check_walks(tree: Tree):
-    """docs/walks.md names at most five files a walk, in a numbered list, and all are there."""
+    """docs/walks.md names at most five files a walk, in a numbered list, each with a function that
+    stands in it: N. `FILE` `FUNCTION`: what it does."""
     path, walk, files = "docs/walks.md", "", 0
     for number, line in tree.lines(path):
         if line.startswith("## "):
@@ -301,8 +302,14 @@ def check_walks(tree: Tree):
         if not found:
             continue
         files += 1
-        if not (tree.root / found.group(1)).is_file():
-            yield path, number, f"the walk `{walk}` names {found.group(1)}, which is not there"
+        file = found.group(1)
+        function = re.match(r"\d+\. `[^`]+` `(\w+)`: ", line)
+        if not (tree.root / file).is_file():
+            yield path, number, f"the walk `{walk}` names {file}, which is not there"
+        elif not function:
+            yield path, number, f"the walk `{walk}` names no function of {file}"
+        elif not re.search(rf"\b{function.group(1)}\(", strip(tree.text(file))):
+            yield path, number, f"the walk `{walk}`: {file} has no {function.group(1)}()"
         if files > 5:
             yield path, number, f"the walk `{walk}` has more than five files"
 
@@ -394,13 +401,14 @@ GOOD = {
     "src/base/clock.cc": HEAD + "auto t = std::chrono::system_clock::now();\n",
     "src/tracking/README.md": "See [the walks](../../docs/walks.md).\n",
     "src/tracking/t.cc": HEAD + '#include "base/a.h"\n#include "tracking/t.h"\n// never throw\n'
+    "void log_metric() {}\n"
     'auto s = "throw system(";\nauto r = R"(throw\n)";\n',
     "src/tracking/sql.cc": HEAD + 'auto q = R"sql(\nSELECT ' + "a, " * 50 + '1\n)sql";\n',
     "src/tracking/t.h": HEAD + "#pragma once\n",
     "src/tracking/schema/0001_runs.sql": "CREATE TABLE runs (run_id TEXT);\n",
     "src/api/mlflow/m.cc": HEAD + '#include "tracking/t.h"\n',
     "src/api/oip/o_test.cc": HEAD + '#include "base/a.h"\n',
-    "docs/walks.md": "## log a metric\n\n1. `src/api/mlflow/m.cc` parses\n2. `src/tracking/t.cc`\n",
+    "docs/walks.md": "## log a metric\n\n1. `src/tracking/t.cc` `log_metric`: writes it\n",
 }
 BAD = [
     ("src/tracking/x.cc", HEAD + '#include "http/s.h"\n', "tracking includes http"),
@@ -447,7 +455,9 @@ BAD = [
     ("src/tracking/x.cc", HEAD + "// " + "a" * 99 + "\n", "at most 100"),
     ("src/tracking/RunStore.cc", HEAD, "snake_case"),
     ("docs/x.md", "See [it](none.md).\n", "dead link"),
-    ("docs/walks.md", "## w\n\n1. `src/none.cc` is gone\n", "not there"),
+    ("docs/walks.md", "## w\n\n1. `src/none.cc` `f`: is gone\n", "not there"),
+    ("docs/walks.md", "## w\n\n1. `src/tracking/t.cc` does it\n", "names no function"),
+    ("docs/walks.md", "## w\n\n1. `src/tracking/t.cc` `gone`: does it\n", "has no gone()"),
     ("docs/walks.md", "## w\n\n" + "1. `src/tracking/t.cc`\n" * 6, "more than five"),
     ("tests/sim/lonely.cc", HEAD, "no CMakeLists.txt builds"),
     ("src/tracking/x.sql", "SELECT 1;\n", "SQL files are migrations"),
