@@ -6,6 +6,11 @@
 //
 //   sql_bench [DIRECTORY]     on the file system of DIRECTORY (default: the working directory);
 //                             PostgreSQL too when CICLO_TEST_POSTGRES_URL is set
+//   sql_bench --log-batch DATABASE BATCHES ROWS KEYS
+//                             the least that a log-batch of MLflow's protocol must write, by bare
+//                             SQLite into the tables of a database that a server has made: rows of
+//                             metric_points, the latest of each key in metric_series; one commit a
+//                             batch. For server_bench.py.
 
 #include <sqlite3.h>
 
@@ -15,6 +20,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -104,6 +110,89 @@ void write_bare(const std::string& path, const Load& load, Commits commits) {
   if (commits == Commits::kOnce) run("COMMIT");
   sqlite3_finalize(insert);
   sqlite3_close(database);
+}
+
+class Bare {
+ public:
+  explicit Bare(const std::string& path) {
+    must(sqlite3_open_v2(path.c_str(), &handle_, SQLITE_OPEN_READWRITE, nullptr) == SQLITE_OK,
+         "cannot open " + path);
+    run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000");
+  }
+  ~Bare() { sqlite3_close_v2(handle_); }
+  Bare(const Bare&) = delete;
+  Bare& operator=(const Bare&) = delete;
+
+  void run(const char* text) {
+    must(sqlite3_exec(handle_, text, nullptr, nullptr, nullptr) == SQLITE_OK,
+         sqlite3_errmsg(handle_));
+  }
+  sqlite3_stmt* prepare(std::string_view text) {
+    sqlite3_stmt* statement = nullptr;
+    must(sqlite3_prepare_v2(handle_, text.data(), static_cast<int>(text.size()), &statement,
+                            nullptr) == SQLITE_OK,
+         sqlite3_errmsg(handle_));
+    return statement;
+  }
+  void step(sqlite3_stmt* statement) {
+    must(sqlite3_step(statement) == SQLITE_DONE, sqlite3_errmsg(handle_));
+    sqlite3_reset(statement);
+  }
+
+ private:
+  sqlite3* handle_ = nullptr;
+};
+
+struct LogBatch {
+  int batches = 0;
+  int rows = 0;
+  int keys = 0;
+};
+
+void write_log_batches(Bare& bare, const LogBatch& load) {
+  sqlite3_stmt* series = bare.prepare(
+      "INSERT INTO metric_series (series, run_number, key, step, timestamp_ms, value, is_nan) "
+      "VALUES (?1, 1, ?2, ?3, ?4, ?5, 0) ON CONFLICT (run_number, key) DO UPDATE SET "
+      "step = excluded.step, timestamp_ms = excluded.timestamp_ms, value = excluded.value");
+  sqlite3_stmt* points = bare.prepare(
+      "INSERT INTO metric_points (series, timestamp_ms, step, value, is_nan) "
+      "VALUES (?1, ?2, ?3, ?4, 0)");
+  constexpr std::int64_t kFirstSeries = 1'000'000;
+  constexpr std::int64_t kFirstMs = 1'700'000'000'000;
+  for (int batch = 0; batch < load.batches; ++batch) {
+    bare.run("BEGIN IMMEDIATE");
+    const std::int64_t last = std::int64_t{batch + 1} * load.rows - 1;
+    for (int key = 0; key < load.keys; ++key) {
+      const std::string name = "m" + std::to_string(key);
+      sqlite3_bind_int64(series, 1, kFirstSeries + key);
+      sqlite3_bind_text(series, 2, name.data(), static_cast<int>(name.size()), nullptr);
+      sqlite3_bind_int64(series, 3, last);
+      sqlite3_bind_int64(series, 4, kFirstMs + load.rows);
+      sqlite3_bind_double(series, 5, 0.5 * load.rows);
+      bare.step(series);
+    }
+    for (int row = 0; row < load.rows; ++row) {
+      sqlite3_bind_int64(points, 1, kFirstSeries + row % load.keys);
+      sqlite3_bind_int64(points, 2, kFirstMs + row);
+      sqlite3_bind_int64(points, 3, std::int64_t{batch} * load.rows + row);
+      sqlite3_bind_double(points, 4, 0.5 * row);
+      bare.step(points);
+    }
+    bare.run("COMMIT");
+  }
+  sqlite3_finalize(series);
+  sqlite3_finalize(points);
+}
+
+int run_log_batch(const std::string& path, const LogBatch& load) {
+  must(load.batches > 0 && load.rows > 0 && load.keys > 0,
+       "batches, rows and keys must be above 0");
+  Bare bare(path);
+  const double seconds = seconds_of([&] { write_log_batches(bare, load); });
+  const json::Value report =
+      json::Value::object({{"rows_per_second", load.batches * load.rows / seconds}});
+  std::fputs(json::dump(report).c_str(), stdout);
+  return 0;
 }
 
 Result<void> write_batch(sql::Database& database, int thread, int batch, int count) {
@@ -213,5 +302,9 @@ int run(const std::filesystem::path& parent) {
 }  // namespace ciclo
 
 int main(int argc, char** argv) {
+  if (argc == 6 && std::string_view(argv[1]) == "--log-batch") {
+    return ciclo::run_log_batch(argv[2],
+                                {std::atoi(argv[3]), std::atoi(argv[4]), std::atoi(argv[5])});
+  }
   return ciclo::run(argc > 1 ? std::filesystem::path(argv[1]) : std::filesystem::current_path());
 }

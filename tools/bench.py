@@ -5,7 +5,8 @@
 bench.py BUILD [NAME…]    NAME_bench.cc is the program BUILD/bin/NAME_bench; NAME_bench.py is called
                           with the path of BUILD/ciclo. Both print one JSON document.
 
-Results go to bench/results/NAME.json. They say little on a machine that does other work beside.
+Results go to bench/results/NAME.json, and what they say to the rows of bench/RESULTS.md that name
+`./dev bench NAME`, which are replaced. They say little on a machine that does other work beside.
 """
 
 import json
@@ -53,7 +54,84 @@ def measure(name: str, source: pathlib.Path, build: pathlib.Path) -> bool:
     file.parent.mkdir(exist_ok=True)
     file.write_text(json.dumps(document, indent=2) + "\n")
     print(json.dumps(document["result"], indent=2), flush=True)
+    write_rows(document)
     return True
+
+
+def write_rows(document: dict) -> None:
+    """The rows of this measurement take the place of its rows of before."""
+    file = ROOT / "bench" / "RESULTS.md"
+    name, machine = document["name"], document["machine"]
+    mark = f"| `./dev bench {name}` |"
+    place = f"{machine['cores']} × {machine['cpu']}, {machine['memory_gib']} GiB, load before " \
+            f"{machine['load_before']}"
+    rows = [f"| {document['time'][:10]} | {place} {mark} {what} | {beside} | {ratio:.2f} |"
+            for what, beside, ratio in SUMMARIES[name](document["result"])]
+    lines = file.read_text().splitlines()
+    at = next((i for i, line in enumerate(lines) if mark in line), len(lines))
+    kept = [line for line in lines if mark not in line]
+    file.write_text("\n".join(kept[:at] + rows + kept[at:]) + "\n")
+
+
+def of_http(result: dict):
+    for load in result["results"]:
+        for way in ("loop", "worker"):
+            ours, theirs = load[way], load["nginx"]
+            yield (f"trivial route on the {way}, {load['connections']:,} connections: "
+                   f"{ours['requests_per_second']:,.0f} requests/s, {ours['resident_mib']:.0f} MiB",
+                   f"nginx `return 200`: {theirs['requests_per_second']:,.0f} requests/s, "
+                   f"{theirs['resident_mib']:.0f} MiB",
+                   ours["requests_per_second"] / theirs["requests_per_second"])
+
+
+def of_pipeline(result: dict):
+    yield (f"engine, a step that does nothing: {result['engine_ms_per_step']:.2f} ms a step, "
+           f"{result['over_bare_ms_per_step']:.2f} ms over the process",
+           f"bare process {result['bare_ms_per_step']:.2f} ms, fsync {result['fsync_ms']:.2f} ms; "
+           f"the limit: {result['limit_ms_per_step']} ms over it",
+           result["over_bare_ms_per_step"] / result["limit_ms_per_step"])
+
+
+def of_predict(result: dict):
+    for one in result["predict_one_row"]:
+        yield (f"package, one row, {one['learner']}, {one['columns']}: p50 "
+               f"{one['package_p50_us']:.1f} µs, {one['added_p50_us']:.1f} µs added",
+               f"bare call of the library: p50 {one['bare_p50_us']:.1f} µs; the limit: 30 µs added",
+               one["ratio_p50"])
+
+
+def of_serve(result: dict):
+    for one in result["results"]:
+        layers, bare = ("endpoint", "oip_body_to_body"), one["runtime"]["p50_us"]
+        for layer in layers:
+            yield (f"{layer}, one row, {one['learner']}: p50 {one[layer]['p50_us']:.1f} µs, "
+                   f"{one[layer]['p50_over_runtime_us']:.1f} µs added",
+                   f"bare runtime: p50 {bare:.1f} µs; the limit: 30 µs added",
+                   one[layer]["p50_us"] / bare)
+
+
+def of_server(result: dict):
+    yield (f"cold start to a healthy answer: {result['cold_start_ms']:.0f} ms",
+           "the limit: 150 ms", result["cold_start_ms"] / 150)
+    yield (f"idle, web pages built in: {result['idle_mib']:.1f} MiB", "the limit: 60 MiB",
+           result["idle_mib"] / 60)
+    yield (f"log-batch of 1,000 over HTTP, one client: "
+           f"{result['log_batch_rows_per_s']:,.0f} rows/s",
+           f"bare SQLite in C, same tables, rows and durability: "
+           f"{result['bare_sqlite_rows_per_s']:,.0f} rows/s", result["ratio"])
+
+
+def of_sql(result: dict):
+    for load in result["results"]:
+        yield (f"sql::Database, SQLite, {load['load']}, {load['threads']} threads: "
+               f"{load['database_sqlite']['rows_per_second']:,} rows/s",
+               f"bare SQLite in one thread: {load['bare_sqlite']['rows_per_second']:,} rows/s",
+               load["ratio_to_bare"])
+
+
+# For each measurement: (what, beside what, ratio) of every row.
+SUMMARIES = {"http": of_http, "pipeline": of_pipeline, "predict": of_predict, "serve": of_serve,
+             "server": of_server, "sql": of_sql}
 
 
 def commit() -> str:
