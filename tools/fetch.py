@@ -3,10 +3,10 @@
 """Brings the libraries pinned in third_party/lock.json into a folder.
 
 fetch.py LOCK FOLDER [NAME…]
-fetch.py --has-cargo            ends with 0 when there is a cargo that can fetch crates
 
 Each package is fetched by its registry's own client and refused unless its SHA-256 is the pinned
-one, before anything in it is run or unpacked; only the files named in "take" are kept. What is
+one, before anything in it is run or unpacked; the distribution's own packages are apt's to check.
+Only the files named in "take" are kept. What is
 there at the pinned version is left alone, so a second call does nothing. Packages marked "optional"
 are fetched only when they are named; with names, only those are fetched. Only the standard library
 is used: this runs before anything is installed.
@@ -17,7 +17,6 @@ import hashlib
 import json
 import os
 import pathlib
-import re
 import shutil
 import subprocess
 import sys
@@ -27,8 +26,6 @@ import zipfile
 
 
 def main() -> int:
-    if sys.argv[1:] == ["--has-cargo"]:
-        return 0 if find_cargo() else 1
     lock_file, target = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
     lock = select(json.loads(lock_file.read_text()), sys.argv[3:])
     target.mkdir(parents=True, exist_ok=True)
@@ -51,9 +48,6 @@ def select(lock: list, names: list) -> list:
 
 class Failure(Exception):
     pass
-
-
-CARGO_MIN = (1, 82)  # knows `cargo info`
 
 
 def stamp_path(entry: dict, target: pathlib.Path) -> pathlib.Path:
@@ -86,11 +80,12 @@ def bring(entry: dict, target: pathlib.Path) -> None:
 
 
 def download(entry: dict, work: pathlib.Path) -> pathlib.Path:
-    clients = {"npm": npm, "pypi": pypi, "pypi-source": pypi, "crate": crate}
+    clients = {"npm": npm, "pypi": pypi, "pypi-source": pypi, "apt": apt}
     if entry["kind"] not in clients:
         raise Failure(f"unknown kind {entry['kind']!r}; known are {', '.join(clients)}")
     archive = clients[entry["kind"]](entry, work)
-    check_hash(entry, archive)
+    if entry["kind"] != "apt":
+        check_hash(entry, archive)
     return archive
 
 
@@ -134,31 +129,10 @@ __legacy__ = sys.modules[__name__]
 """
 
 
-def crate(entry: dict, work: pathlib.Path) -> pathlib.Path:
-    """`cargo info` brings one crate alone, not what it depends on, into cargo's cache."""
-    name, version = entry["spec"].split("@")
-    home = pathlib.Path(os.environ.get("CARGO_HOME") or pathlib.Path.home() / ".cargo")
-    program = find_cargo()
-    if program is None:
-        raise Failure("cargo 1.82 or later is not installed; ./dev setup installs it")
-    run([program, "info", "--quiet", entry["spec"]], work)
-    found = sorted(home.glob(f"registry/cache/*/{name}-{version}.crate"))
-    if not found:
-        raise Failure(f"cargo left no {name}-{version}.crate below {home}")
-    return pathlib.Path(shutil.copy(found[0], work))
-
-
-def find_cargo() -> str | None:
-    """The first cargo that knows `info`; Ubuntu's name their version."""
-    for folder in os.get_exec_path():
-        for program in sorted(pathlib.Path(folder).glob("cargo*"), reverse=True):
-            if not re.fullmatch(r"cargo(-\d+\.\d+)?", program.name):
-                continue
-            done = subprocess.run([program, "--version"], capture_output=True, text=True)
-            version = re.match(r"cargo (\d+)\.(\d+)", done.stdout)
-            if version and (int(version[1]), int(version[2])) >= CARGO_MIN:
-                return str(program)
-    return None
+def apt(entry: dict, work: pathlib.Path) -> pathlib.Path:
+    """A package of the distribution: apt checks its hash against the signed list."""
+    run(["apt-get", "download", "-qq", entry["spec"]], work)
+    return only_file(work, "*.deb")
 
 
 def run(command: list, work: pathlib.Path, environment: dict | None = None) -> None:
@@ -190,6 +164,8 @@ def unpack(archive: pathlib.Path, to: pathlib.Path) -> None:
     if archive.suffix in (".whl", ".zip"):
         with zipfile.ZipFile(archive) as file:
             file.extractall(to)
+    elif archive.suffix == ".deb":
+        subprocess.run(["dpkg-deb", "-x", archive, to], check=True)
     else:
         with tarfile.open(archive) as file:
             file.extractall(to)
