@@ -7,6 +7,7 @@
 #include <atomic>
 
 #include "base/clock.h"
+#include "base/text.h"
 
 namespace ciclo::log {
 namespace {
@@ -27,18 +28,50 @@ std::string json_line(std::string_view time, std::string_view level, std::string
   return line;
 }
 
+// Text for a terminal: control characters (of ASCII and of U+0080 to U+009F) and bytes that are not
+// UTF-8 stand as \\n, \\x1b, \\xff, so that a value can neither end the line nor command the
+// terminal.
+void append_printable(std::string& line, std::string_view text) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  const auto escape = [&](std::string_view bytes) {
+    for (const char c : bytes) {
+      const auto byte = static_cast<unsigned char>(c);
+      line += "\\x";
+      line += kDigits[byte >> 4];
+      line += kDigits[byte & 15];
+    }
+  };
+  while (!text.empty()) {
+    const std::size_t length = utf8_sequence_length(text);
+    const std::string_view character = text.substr(0, length == 0 ? 1 : length);
+    const auto first = static_cast<unsigned char>(character.front());
+    const bool is_c1 = length == 2 && first == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0;
+    if (first == '\n') {
+      line += "\\n";
+    } else if (first == '\t') {
+      line += "\\t";
+    } else if (length == 0 || first < 0x20 || first == 0x7f || is_c1) {
+      escape(character);
+    } else {
+      line += character;
+    }
+    text.remove_prefix(character.size());
+  }
+}
+
 std::string text_line(std::string_view time, std::string_view level, std::string_view message,
                       Fields fields) {
   std::string line(time.substr(11, 8));
   line += " ";
   line += level;
   line.append(6 - level.size(), ' ');
-  line += message;
+  append_printable(line, message);
   for (const auto& field : fields) {
     line += "  ";
     line += field.key;
     line += "=";
-    line += field.value.is_string() ? field.value.string() : json::dump(field.value);
+    append_printable(line,
+                     field.value.is_string() ? field.value.string() : json::dump(field.value));
   }
   return line;
 }
