@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "sql/open.h"
 #include "sql/postgres.h"
 #include "sql/sqlite.h"
 
@@ -40,16 +41,24 @@ std::optional<double> Row::optional_number(int column) const {
   return number(column);
 }
 
-Result<std::unique_ptr<Database>> open(std::string_view url) {
+Result<std::unique_ptr<Database>> open(std::string_view url) { return open(url, OpenOptions()); }
+
+Result<std::unique_ptr<Database>> open(std::string_view url, const OpenOptions& chosen) {
   constexpr std::string_view kSqlite = "sqlite:";
   if (url.starts_with(kSqlite)) {
     SqliteOptions options;
     options.path = url.substr(kSqlite.size());
+    options.busy_timeout_ms = chosen.busy_timeout_ms;
+    options.cache_bytes_max = chosen.cache_bytes_max;
+    if (chosen.connections_max > 0) options.readers_max = chosen.connections_max;
     return open_sqlite(std::move(options));
   }
   if (url.starts_with("postgresql://") || url.starts_with("postgres://")) {
     PostgresOptions options;
     options.url = url;
+    options.connect_timeout_s = chosen.connect_timeout_s;
+    options.statement_timeout_ms = chosen.statement_timeout_ms;
+    if (chosen.connections_max > 0) options.connections_max = chosen.connections_max;
     return open_postgres(std::move(options));
   }
   return invalid_argument("database " + quoted(redact_url(url)) +

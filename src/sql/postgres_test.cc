@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "sql/dialect.h"
+#include "sql/open.h"
 #include "sql/test_database.h"
 
 namespace ciclo::sql {
@@ -49,6 +50,19 @@ int run_command(const char* command) {
   int status = 0;
   ::waitpid(child, &status, 0);
   return status;
+}
+
+TEST(PostgresOptions, a_statement_ends_after_the_time_that_was_chosen) {
+  if (test_postgres_url() == nullptr) GTEST_SKIP() << "CICLO_TEST_POSTGRES_URL is not set";
+  OpenOptions chosen;
+  chosen.statement_timeout_ms = 20;
+  const auto opened = open(test_postgres_url(), chosen);
+  ASSERT_TRUE(opened.ok()) << opened.error().message;
+  const auto slept = (*opened)->read([](Reader& reader) {
+    return reader.query("SELECT pg_sleep(30)", {}, [](const Row&) { return Result<void>(); });
+  });
+  ASSERT_FALSE(slept.ok());
+  EXPECT_EQ(slept.error().code, Code::kDeadlineExceeded) << slept.error().message;
 }
 
 class Postgres : public testing::Test {

@@ -190,6 +190,11 @@ Result<std::unique_ptr<Connection>> Connection::open(const SqliteOptions& option
     const auto done = connection->run(pragma);
     if (!done.ok()) return done.error().with_context(context);
   }
+  if (options.cache_bytes_max > 0) {
+    // Negative: in KiB instead of pages.
+    TRY(connection->run("PRAGMA cache_size = -" +
+                        std::to_string(std::max<std::size_t>(options.cache_bytes_max >> 10, 1))));
+  }
   if (use == Use::kRead) TRY(connection->run("PRAGMA query_only = ON"));
   return connection;
 }

@@ -23,6 +23,7 @@ struct SqliteOptions {
   std::size_t group_max = 256;   // transactions in one commit
   int group_ms_max = 20;         // a group takes no more members after this time
   int busy_timeout_ms = 10'000;  // wait for another process that writes the same file
+  std::size_t cache_bytes_max = 0;   // of pages, per connection; 0: SQLite's default
   std::size_t statements_max = 256;  // prepared statements kept per connection
 };
 

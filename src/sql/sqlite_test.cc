@@ -367,5 +367,34 @@ TEST_F(Sqlite, everything_acknowledged_survives_kill_9_and_nothing_half_done_sho
   for (const auto& id : acknowledged) EXPECT_TRUE(left.contains(id)) << id;
 }
 
+TEST_F(Sqlite, the_page_cache_is_as_large_as_asked) {
+  const auto cache_size = [this] {
+    const auto found = database_->view([](Reader& reader) {
+      return reader.query_one("PRAGMA cache_size", {},
+                              [](const Row& row) { return row.integer(0); });
+    });
+    EXPECT_TRUE(found.ok());
+    return found.ok() ? found->value_or(0) : 0;
+  };
+  EXPECT_NE(cache_size(), -8192);
+  SqliteOptions options = patient();
+  options.cache_bytes_max = 8 << 20;
+  reopen(options);
+  EXPECT_EQ(cache_size(), -8192);
+}
+
+TEST_F(Sqlite, what_is_chosen_when_opening_reaches_the_engine) {
+  const std::string url = "sqlite:" + (folder_.path() / "chosen.db").string();
+  OpenOptions chosen;
+  chosen.cache_bytes_max = 4 << 20;
+  const auto opened = open(url, chosen);
+  ASSERT_TRUE(opened.ok()) << opened.error().message;
+  const auto found = (*opened)->view([](Reader& reader) {
+    return reader.query_one("PRAGMA cache_size", {}, [](const Row& row) { return row.integer(0); });
+  });
+  ASSERT_TRUE(found.ok());
+  EXPECT_EQ(found->value_or(0), -4096);
+}
+
 }  // namespace
 }  // namespace ciclo::sql
