@@ -134,6 +134,7 @@ class WaitingSink final : public http::Reply::Sink {
       sink_.send(std::move(response_));
       return {};
     }
+    bool has_room() const override { return true; }
     bool closed() const override { return false; }
 
    private:

@@ -27,6 +27,7 @@ class WholeBody : public Body {
 
   Result<void> read(const std::function<Result<void>(std::string_view)>& piece) override;
   Result<std::string_view> all() override { return std::string_view(bytes_); }
+  std::size_t size() const { return bytes_.size(); }
 
  private:
   std::string bytes_;

@@ -19,27 +19,37 @@
 #include "base/random.h"
 #include "base/worker_pool.h"
 #include "http/body.h"
+#include "http/body_budget.h"
 #include "http/buffers.h"
 #include "http/exchange.h"
 #include "http/parser.h"
 #include "http/router.h"
 #include "http/server.h"
 
-// The inside of the server: connections and the loops that they live on. Only server.cc and
-// connection.cc include this, since Asio's headers are heavy.
+// The inside of the server: connections and the loops that they live on. Only server.cc and the
+// three parts of the connection include this, since Asio's headers are heavy: connection.cc (its
+// life and its input), connection_request.cc (from a head to the handler) and connection_answer.cc
+// (from the answer to the socket).
 
 namespace ciclo::http {
 
 class Connection;
 
+// Of an unwanted body, thrown away to keep the connection.
+inline constexpr std::uint64_t kDiscardBytesMax = 256 << 10;
+
 // What all connections of a server share; outlives them.
 struct ServerCore {
   ServerCore(const Router& router_in, Clock& clock_in, const ServerOptions& options_in)
-      : router(router_in), clock(clock_in), options(options_in) {}
+      : router(router_in),
+        clock(clock_in),
+        options(options_in),
+        bodies(std::make_shared<BodyBudget>(options_in.buffered_bytes_max)) {}
 
   const Router& router;
   Clock& clock;
   const ServerOptions options;
+  const std::shared_ptr<BodyBudget> bodies;  // shared with requests, which may outlive the server
   std::unique_ptr<WorkerPool> workers;
   std::unique_ptr<boost::asio::ssl::context> tls;  // null: plain
   std::atomic<bool> draining{false};
@@ -115,6 +125,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool step_body();
   bool step_discard();
   void next_request();
+  bool take_body(std::string_view bytes);
+  void begin_body_wait();
+  void count_body_bytes(std::size_t bytes);
 
   // From head to handler.
   void begin_request(RequestHead head);
@@ -125,7 +138,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void dispatch();
   void run_on_loop();
   void run_on_worker();
+  std::size_t body_bytes_max() const;
   void refuse(int status, std::string_view message, Headers more = {});
+  void refuse_large_body();
+  void refuse_busy(std::string_view message);
   void refuse_malformed(const Refusal& refusal);
   void send(Response response);
 
@@ -177,6 +193,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::shared_ptr<Exchange> exchange_;  // shared with the reply; null between requests
   const Router::Route* route_ = nullptr;
   std::string whole_body_;  // of a route that wants all of it
+  BodyHold body_hold_;      // of these bytes, until the exchange has them
   Coding body_coding_ = Coding::kIdentity;
   std::shared_ptr<BodyPipe> pipe_;  // shared with the body of a route that reads as it comes
   std::uint64_t body_bytes_ = 0;    // on the wire
@@ -195,6 +212,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::string in_flight_;  // TLS: what is being written
 
   std::int64_t read_deadline_ns_ = 0;   // 0: none
+  std::int64_t rate_deadline_ns_ = 0;   // when a body that brings nothing more is too slow; 0: none
   std::int64_t write_deadline_ns_ = 0;  // 0: none
 };
 

@@ -85,6 +85,11 @@ class ResponseStream : public Stream {
     return passed;
   }
 
+  bool has_room() const override {
+    const std::lock_guard lock(buffer_->mutex);
+    return buffer_->bytes.size() < kStreamBytesMax || buffer_->gone;
+  }
+
   bool closed() const override { return buffer_->closed; }
 
  private:
@@ -168,6 +173,8 @@ void Exchange::send(Response response) {
 }
 
 std::unique_ptr<Stream> Exchange::stream(int status, Headers headers) {
+  // A streamed answer takes as long as its client does.
+  request.context.deadline_ns = 0;
   const auto length = parse_int(headers.get("Content-Length"));
   Framing framing = length         ? Framing::kLength
                     : shape.chunks ? Framing::kChunks

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "http/body_budget.h"
 #include "http/buffers.h"
 #include "http/codec.h"
 #include "http/message.h"
@@ -72,6 +73,7 @@ class Exchange : public Reply::Sink {
   Exchange(std::shared_ptr<Port> port, std::uint64_t number, Clock& clock)
       : port_(std::move(port)), number_(number), clock_(clock) {}
 
+  BodyHold hold;  // of the request's body
   Request request;
   Shape shape;
   // Set when the connection is gone; a handler that has not begun need not.

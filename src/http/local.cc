@@ -59,6 +59,7 @@ class CollectingStream : public Stream {
     std::exchange(sink_, nullptr)->send(std::move(response_));
     return {};
   }
+  bool has_room() const override { return true; }
   bool closed() const override { return false; }
 
  private:

@@ -85,6 +85,8 @@ class Stream {
   virtual ~Stream() = default;
   virtual Result<void> write(std::string_view bytes) = 0;
   virtual Result<void> finish() = 0;
+  // Whether the next write returns without waiting for the client. For senders that serve many.
+  virtual bool has_room() const = 0;
   // True once the client has gone or closed its side and, for a stream of server-sent events, once
   // the server drains. For senders that wait between events.
   virtual bool closed() const = 0;

@@ -160,10 +160,6 @@ void complete_allowed(std::vector<std::string>& allowed) {
   allowed.erase(std::unique(allowed.begin(), allowed.end()), allowed.end());
 }
 
-Response default_error(int status, std::string_view message) {
-  return Response::json(json::dump(json::Value::object({{"error", message}})) + "\n", status);
-}
-
 }  // namespace
 
 Router::Router() : root_(std::make_unique<Node>()) {}
@@ -225,7 +221,11 @@ Response Router::error_response(const Request& request, int status,
   for (const auto& [prefix, shape] : shapes_) {
     if (request.path.starts_with(prefix)) return shape(request, status, message);
   }
-  return default_error(status, message);
+  return plain_error(status, message);
+}
+
+Response Router::plain_error(int status, std::string_view message) {
+  return Response::json(json::dump(json::Value::object({{"error", message}})) + "\n", status);
 }
 
 }  // namespace ciclo::http

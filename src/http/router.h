@@ -21,7 +21,8 @@ enum class RunOn { kWorker, kLoop };
 
 struct RouteOptions {
   RunOn run_on = RunOn::kWorker;
-  std::size_t body_bytes_max = 64 << 20;  // more is answered 413
+  // More is answered 413. 0: what the server allows for such a body.
+  std::size_t body_bytes_max = 0;
   // True: the handler starts at once and reads the body as it comes; false: it starts with all of
   // it.
   bool stream_body = false;
@@ -59,12 +60,13 @@ class Router {
   std::vector<std::string> list() const;
 
   // Answers what no route matches (status 404, 405) and what the server itself refuses before a
-  // handler runs (400, 408, 413, 431, 503) with the shape that the path's protocol uses. The
-  // default is
-  // {"error": "…"}.
+  // handler runs (400, 408, 413, 431, 503) with the shape that the path's protocol uses, the
+  // longest prefix of all that fit; plain_error where none does.
   using ErrorShape = std::function<Response(const Request&, int status, std::string_view message)>;
   void set_error_shape(std::string_view path_prefix, ErrorShape shape);
   Response error_response(const Request& request, int status, std::string_view message) const;
+  // {"error": "…"}
+  static Response plain_error(int status, std::string_view message);
 
  private:
   struct Node;

@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "http/accept.h"
 #include "http/connection.h"
 
 namespace ciclo::http {
@@ -28,8 +29,8 @@ constexpr std::chrono::milliseconds kTickMin{5};
 
 // How often time limits are looked at: often enough for the shortest of them.
 std::chrono::milliseconds tick_of(const ServerOptions& options) {
-  const auto shortest =
-      std::min({options.header_timeout, options.body_timeout, options.idle_timeout});
+  const auto shortest = std::min({options.header_timeout, options.body_timeout,
+                                  options.body_rate_grace, options.idle_timeout});
   return std::clamp(shortest / 4, kTickMin, kTickMax);
 }
 
@@ -177,8 +178,7 @@ void AsioServer::accept() {
 void AsioServer::on_accepted(const std::shared_ptr<Loop>& loop, error_code error,
                              tcp::socket socket) {
   if (!acceptor_->is_open()) return;
-  if (error == asio::error::no_descriptors || error == asio::error::no_memory ||
-      error == asio::error::no_buffer_space) {
+  if (pauses_accepting(error)) {
     log::warn("cannot accept a connection", {{"why", error.message()}});
     accept_pause_->expires_after(std::chrono::milliseconds(100));
     accept_pause_->async_wait([this](error_code cancelled) {
@@ -233,6 +233,7 @@ ServerStats AsioServer::stats() const {
   ServerStats stats;
   stats.requests = core_.requests.load(std::memory_order_relaxed);
   stats.refused = core_.refused.load(std::memory_order_relaxed);
+  stats.body_bytes_held = core_.bodies->held();
   for (const auto& loop : loops_)
     stats.connections_open += loop->open.load(std::memory_order_relaxed);
   return stats;

@@ -25,11 +25,21 @@ struct ServerOptions {
   std::size_t queue_max = 1024;  // requests that wait for a worker
   std::size_t connections_max = 20'000;
   std::size_t header_bytes_max = 64 << 10;
+  // Of routes that set no limit of their own; after decoding.
+  std::size_t body_bytes_max = 64 << 20;                    // that comes whole
+  std::size_t upload_bytes_max = std::size_t{1} << 40;      // that is read as it comes
+  std::size_t buffered_bytes_max = std::size_t{512} << 20;  // whole bodies, over all connections
   std::chrono::milliseconds header_timeout{10'000};  // from the first byte to the end of the header
   std::chrono::milliseconds body_timeout{60'000};    // without a byte of the body
-  std::chrono::milliseconds idle_timeout{120'000};   // between requests
-  std::chrono::milliseconds request_timeout{0};      // becomes Context::deadline_ns; 0: none
-  std::string certificate_file;                      // PEM; TLS when both are set
+  // A body must bring so many bytes a second on average; it may lag behind by the grace. The time
+  // in which the handler, not the client, is slow does not count. 0: no such limit.
+  std::size_t body_rate_min = 0;
+  std::chrono::milliseconds body_rate_grace{20'000};
+  std::chrono::milliseconds idle_timeout{120'000};  // between requests
+  // Becomes Context::deadline_ns, but for bodies that are read as they come and for streamed
+  // answers; 0: none.
+  std::chrono::milliseconds request_timeout{0};
+  std::string certificate_file;  // PEM; TLS when both are set
   std::string private_key_file;
   bool access_log = true;
 };
@@ -37,7 +47,8 @@ struct ServerOptions {
 struct ServerStats {
   std::uint64_t requests = 0;
   std::uint64_t connections_open = 0;
-  std::uint64_t refused = 0;  // 503 for want of a worker
+  std::uint64_t refused = 0;          // 503 for want of a worker, a connection or body memory
+  std::uint64_t body_bytes_held = 0;  // of buffered_bytes_max
 };
 
 class Server {

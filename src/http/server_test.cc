@@ -591,6 +591,72 @@ TEST_F(ServerTest, a_deadline_comes_with_the_context) {
   EXPECT_EQ(body_of(ask(get("/deadline"))), "yes");
 }
 
+TEST_F(ServerTest, what_streams_either_way_has_no_deadline) {
+  options_.request_timeout = std::chrono::hours(1);
+  router_.add("POST", "/upload",
+              [](Request& request, Reply reply) {
+                reply.send(Response::text(std::to_string(request.context.deadline_ns)));
+              },
+              {.stream_body = true});
+  router_.add("GET", "/download", [](Request& request, Reply reply) {
+    EXPECT_NE(request.context.deadline_ns, 0);
+    auto stream = reply.stream(200, {{"Content-Length", "1"}});
+    EXPECT_TRUE(stream->write(std::to_string(request.context.deadline_ns)).ok());
+    EXPECT_TRUE(stream->finish().ok());
+  });
+  start();
+  EXPECT_EQ(body_of(ask(post("/upload", "x"))), "0");
+  EXPECT_EQ(body_of(ask(get("/download"))), "0");
+}
+
+TEST_F(ServerTest, a_route_without_a_limit_takes_the_servers) {
+  options_.body_bytes_max = 1000;
+  options_.upload_bytes_max = 2000;
+  const auto length = [](Request& request, Reply reply) {
+    const auto body = request.body->all();
+    reply.send(body.ok() ? Response::text("ok") : Response::text(body.error().message, 413));
+  };
+  router_.add("POST", "/whole", length);
+  router_.add("POST", "/upload", length, {.stream_body = true});
+  start();
+  EXPECT_EQ(body_of(ask(post("/whole", std::string(1000, 'x')))), "ok");
+  EXPECT_EQ(body_of(ask(post("/upload", std::string(2000, 'x')))), "ok");
+  for (const auto& request :
+       {post("/whole", std::string(1001, 'x')), post("/upload", std::string(2001, 'x'))}) {
+    EXPECT_EQ(status_of(ask(request)), "HTTP/1.1 413 Content Too Large");
+  }
+}
+
+TEST_F(ServerTest, whole_bodies_share_one_budget_and_give_it_back) {
+  options_.buffered_bytes_max = 100'000;
+  Gate gate;
+  std::promise<void> running;
+  router_.add("POST", "/hold", [&](Request&, Reply reply) {
+    running.set_value();
+    gate.wait();
+    reply.send(Response::text("held"));
+  });
+  start();
+  RawClient holder(server_->address());
+  holder.send(post("/hold", std::string(60'000, 'x')));
+  running.get_future().wait();
+  EXPECT_EQ(server_->stats().body_bytes_held, 60'000U);
+  const std::string large = post("/echo", std::string(50'000, 'y'));
+  const auto refused = ask(large);
+  EXPECT_EQ(status_of(refused), "HTTP/1.1 503 Service Unavailable");
+  EXPECT_EQ(field_of(refused, "Retry-After"), "1");
+  // What decodes to more than it was is counted as what it became.
+  EXPECT_EQ(status_of(ask(post("/echo", encode(Coding::kGzip, std::string(50'000, 'y')),
+                               "Content-Encoding: gzip\r\n"))),
+            "HTTP/1.1 503 Service Unavailable");
+  EXPECT_EQ(body_of(ask(post("/echo", "small"))), "small");
+  EXPECT_EQ(body_of(ask(post("/echo-stream", std::string(200'000, 'z')))).size(), 200'000U);
+  gate.open();
+  EXPECT_EQ(body_of(holder.read_response()), "held");
+  while (server_->stats().body_bytes_held != 0) std::this_thread::yield();
+  EXPECT_EQ(body_of(ask(large)).size(), 50'000U);
+}
+
 TEST_F(ServerTest, each_request_leaves_one_line_without_its_query) {
   options_.access_log = true;
   start();
@@ -654,6 +720,98 @@ TEST_F(ServerTimeTest, a_body_that_stops_is_answered_408) {
   client.read_until("\r\n\r\n");
   time_.advance_ms(60'001);
   EXPECT_EQ(status_of(client.read_all()), "HTTP/1.1 408 Request Timeout");
+}
+
+TEST_F(ServerTimeTest, a_body_that_trickles_ends_its_handler) {
+  options_.body_rate_min = 1000;
+  options_.body_rate_grace = std::chrono::milliseconds(20'000);
+  std::promise<Code> code;
+  std::atomic<std::size_t> bytes{0};
+  router_.add("POST", "/upload",
+              [&](Request& request, Reply reply) {
+                const auto read = request.body->read([&](std::string_view piece) -> Result<void> {
+                  bytes += piece.size();
+                  return {};
+                });
+                code.set_value(read.ok() ? Code::kInternal : read.error().code);
+                reply.send(Response::text("too slow", 408));
+              },
+              {.stream_body = true});
+  start_simulated();
+  RawClient client(server_->address());
+  client.send("POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n");
+  // A fast beginning pays for no slow end.
+  const std::string quick(500'000, 'x');
+  client.send(quick);
+  std::size_t sent = quick.size();
+  while (bytes < sent) std::this_thread::yield();
+  // Each byte comes well within body_timeout.
+  auto ended = code.get_future();
+  std::int64_t passed_ms = 0;
+  while (ended.wait_for(std::chrono::milliseconds(2)) != std::future_status::ready) {
+    ASSERT_LT(passed_ms, 600'000);
+    client.send("x");
+    ++sent;
+    while (bytes < sent && ended.wait_for(std::chrono::seconds(0)) != std::future_status::ready)
+      std::this_thread::yield();
+    time_.advance_ms(1'000);
+    passed_ms += 1'000;
+  }
+  EXPECT_EQ(ended.get(), Code::kDeadlineExceeded);
+  EXPECT_GE(passed_ms, 20'000);
+}
+
+TEST_F(ServerTimeTest, a_body_at_the_least_rate_is_read_to_its_end) {
+  options_.body_rate_min = 1000;
+  options_.body_rate_grace = std::chrono::milliseconds(20'000);
+  std::atomic<std::size_t> bytes{0};
+  router_.add("POST", "/upload",
+              [&](Request& request, Reply reply) {
+                const auto read = request.body->read([&](std::string_view piece) -> Result<void> {
+                  bytes += piece.size();
+                  return {};
+                });
+                reply.send(Response::text(read.ok() ? "ok" : read.error().message));
+              },
+              {.stream_body = true});
+  start_simulated();
+  RawClient client(server_->address());
+  client.send("POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n");
+  for (std::size_t sent = 10'000; sent <= 200'000; sent += 10'000) {
+    client.send(std::string(10'000, 'x'));
+    while (bytes < sent) std::this_thread::yield();
+    time_.advance_ms(9'000);
+  }
+  EXPECT_EQ(body_of(client.read_response()), "ok");
+}
+
+TEST_F(ServerTimeTest, a_slow_handler_is_not_the_clients_fault) {
+  options_.loops = 1;
+  options_.body_rate_min = 1000;
+  options_.body_rate_grace = std::chrono::milliseconds(20'000);
+  Gate gate;
+  router_.add("POST", "/upload",
+              [&](Request& request, Reply reply) {
+                gate.wait();
+                const auto body = request.body->all();
+                reply.send(Response::text(body.ok() ? "ok" : body.error().message));
+              },
+              {.stream_body = true});
+  start_simulated();
+  RawClient idle(server_->address());
+  idle.send(get("/hello"));
+  idle.read_response();
+  RawClient client(server_->address());
+  const std::string body(1 << 20, 'x');
+  std::thread sender([&] { client.send(post("/upload", body)); });
+  // The only loop takes turns among its connections, so by then it has filled the pipe.
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(body_of(ask(get("/loop"))), "loop");
+  // An hour in which the handler does nothing; the idle connection shows that time was looked at.
+  time_.advance_ms(3'600'000);
+  EXPECT_EQ(idle.read_all(), "");
+  gate.open();
+  sender.join();
+  EXPECT_EQ(body_of(client.read_response()), "ok");
 }
 
 TEST_F(ServerTimeTest, an_idle_connection_is_closed) {

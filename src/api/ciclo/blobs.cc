@@ -54,7 +54,6 @@ void add_blob_routes(http::Router& router, const Services& services) {
   });
   http::RouteOptions upload;
   upload.stream_body = true;
-  upload.body_bytes_max = std::size_t{64} << 30;
   router.add("PUT", "/api/v1/blobs/{hash}",
              answering([services](http::Request& request) { return store(services, request); }),
              upload);

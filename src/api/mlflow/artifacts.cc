@@ -17,8 +17,6 @@ using tracking::ArtifactFile;
 using tracking::ArtifactPath;
 using tracking::Artifacts;
 
-constexpr std::size_t kUploadBytesMax = std::size_t{1} << 40;
-
 // Never a type that a browser runs: HTML and SVG are shown as text by what opens them from here.
 std::string_view content_type(std::string_view name) {
   constexpr std::array<std::pair<std::string_view, std::string_view>, 22> kTypes = {{
@@ -239,7 +237,7 @@ void add_proxy_routes(http::Router& router, const Services& services) {
               [services, path_of](http::Request& request, http::Reply reply) {
                 upload(services, request, std::move(reply), path_of(request));
               },
-              {.body_bytes_max = kUploadBytesMax, .stream_body = true});
+              {.stream_body = true});
   add_handler(
       router, "DELETE", base + "/{artifact_path*}",
       [services, path_of](http::Request& request, http::Reply reply) {
