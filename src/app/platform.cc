@@ -24,6 +24,7 @@
 #include "data/datasets.h"
 #include "data/engine.h"
 #include "events/log.h"
+#include "http/live_streams.h"
 #include "lineage/lineage.h"
 #include "monitor/monitor.h"
 #include "monitor/package_reference.h"
@@ -142,7 +143,8 @@ struct Platform::Services {
         references(model_source, registry, tracking),
         monitor(*database, events, clock, endpoints, capture, references, monitor_options(options)),
         projects(*database, clock, data_sets, pipelines, endpoints),
-        triggers(*database, events, pipelines, engine, projects, clock) {
+        triggers(*database, events, pipelines, engine, projects, clock),
+        live(clock, [this](auto time) { events.wait(events_seen, time); }) {
     catalog.set_endpoints(&endpoints);
     add_routes();
   }
@@ -155,9 +157,9 @@ struct Platform::Services {
   }
 
   void add_routes() {
-    const api::native::Services native{*database, *blobs,    events,   clock,     lineage,
-                                       data_sets, tracking,  registry, pipelines, triggers,
-                                       projects,  endpoints, capture,  monitor,   clock.now_ms()};
+    const api::native::Services native{
+        *database, *blobs,   events,   clock,     lineage, data_sets, tracking, registry,
+        pipelines, triggers, projects, endpoints, capture, monitor,   live,     clock.now_ms()};
     api::native::add_routes(router, native);
     api::mlflow::add_routes(router, {tracking, logged_models, artifacts, registry, *blobs});
     api::oip::add_routes(router, endpoints, std::string(kVersion));
@@ -199,6 +201,8 @@ struct Platform::Services {
   pipeline::Triggers triggers;
   http::Router router;
 };
+  std::uint64_t events_seen = 0;  // by the thread of `live`
+  http::LiveStreams live;
 
 Platform::Platform(std::unique_ptr<Services> services) : services_(std::move(services)) {}
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <chrono>
 #include <optional>
 
 #include "api/ciclo/answer.h"
 #include "api/ciclo/routes.h"
+#include "base/hash.h"
 #include "base/text.h"
 
 namespace ciclo::api::native {
@@ -52,33 +52,30 @@ void log(const Services& services, http::Request& request, http::Reply reply) {
                        : error_response(text.error()));
 }
 
-// Sends the run whenever it has changed, at most five times a second, until it has ended.
-Result<void> follow(const Services& services, const Context& context, const PipelineRunId& id,
-                    http::Stream& stream) {
-  std::string last;
-  std::uint64_t seen = 0;
-  while (!stream.closed()) {
-    TRY(const auto run, services.pipelines.get(context, id));
-    std::string text = json::dump(json::to_value(run));
-    if (text != last) {
-      TRY(stream.write(http::event_text("pipeline_run", "", text)));
-      last = std::move(text);
-    }
-    if (pipeline::is_final(run.state)) break;
-    services.events.wait(seen, std::chrono::milliseconds(200));
-  }
-  return stream.finish();
+// The run as an event, whenever it has changed, until it has ended. The cursor is its hash.
+Result<http::LiveStreams::News> news_of(pipeline::Pipelines& pipelines, const Context& context,
+                                        const PipelineRunId& id, const std::string& cursor) {
+  TRY(const auto run, pipelines.get(context, id));
+  const std::string text = json::dump(json::to_value(run));
+  http::LiveStreams::News news;
+  news.cursor = hash_bytes(text);
+  news.is_over = pipeline::is_final(run.state);
+  if (news.cursor != cursor) news.events = http::event_text("pipeline_run", "", text);
+  return news;
 }
 
 void events(const Services& services, http::Request& request, http::Reply reply) {
+  // Not the request's own context: all who watch the run share what is looked up.
+  Context context;
+  context.workspace = request.context.workspace;
+  context.caller = request.context.caller;
   const PipelineRunId id = run_id_of(request);
-  if (auto run = services.pipelines.get(request.context, id); !run.ok()) {
-    return reply.send(error_response(run.error()));
-  }
-  const auto stream =
-      reply.stream(200, {{"Content-Type", "text/event-stream"}, {"Cache-Control", "no-store"}});
-  // An error cuts the connection, which tells the client to come again.
-  [[maybe_unused]] const auto done = follow(services, request.context, id, *stream);
+  const auto followed = services.live.follow(
+      reply, context.workspace + "/pipeline-runs/" + id.str(),
+      [&pipelines = services.pipelines, context, id](const std::string& cursor) {
+        return news_of(pipelines, context, id, cursor);
+      });
+  if (!followed.ok()) reply.send(error_response(followed.error()));
 }
 
 }  // namespace

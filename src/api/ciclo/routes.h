@@ -5,6 +5,7 @@
 #include "blob/store.h"
 #include "data/datasets.h"
 #include "events/log.h"
+#include "http/live_streams.h"
 #include "http/router.h"
 #include "lineage/lineage.h"
 #include "monitor/monitor.h"
@@ -38,6 +39,7 @@ struct Services {
   serve::Endpoints& endpoints;
   serve::Capture& capture;
   monitor::Monitor& monitor;
+  http::LiveStreams& live;
   std::int64_t started_ms = 0;
 };
 
