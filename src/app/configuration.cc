@@ -1,7 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/configuration.h"
 
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/log.h"
+#include "base/text.h"
+
 namespace ciclo::app {
+namespace {
+
+constexpr std::int64_t kKiB = 1 << 10;
+constexpr std::int64_t kMiB = 1 << 20;
+constexpr std::int64_t kGiB = 1 << 30;
+constexpr std::int64_t kTiB = kGiB << 10;
+constexpr std::int64_t kDayMs = 86'400'000;
+
+// Reads numbers and remembers the first that is out of range.
+class Reader {
+ public:
+  explicit Reader(const Config& config) : config_(config) {}
+
+  template <class T>
+  Reader& number(std::string_view key, std::int64_t low, std::int64_t high, T& out) {
+    const std::int64_t value = config_.integer(key);
+    if (value >= low && value <= high) {
+      out = static_cast<T>(value);
+    } else if (result_.ok()) {
+      result_ = invalid_argument(std::string(key) + " must lie between " + std::to_string(low) +
+                                 " and " + std::to_string(high) + ", got " + std::to_string(value));
+    }
+    return *this;
+  }
+  Reader& time_ms(std::string_view key, std::int64_t low, std::int64_t high,
+                  std::chrono::milliseconds& out) {
+    std::int64_t ms = out.count();
+    number(key, low, high, ms);
+    out = std::chrono::milliseconds(ms);
+    return *this;
+  }
+  Result<void> result() const { return result_; }
+
+ private:
+  const Config& config_;
+  Result<void> result_;
+};
+
+}  // namespace
 
 Config configuration_keys() {
   return Config({
@@ -10,49 +56,147 @@ Config configuration_keys() {
       {"database", "",
        "sqlite:PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME; ROOT/ciclo.db when empty", true},
       {"blobs", "", "where large values are kept, file:DIR; ROOT/blobs when empty"},
+
       {"tls.certificate", "", "PEM file with the certificate chain; TLS when both are set"},
       {"tls.key", "", "PEM file with the private key"},
+
       {"http.loops", 2, "event loops, 1 to 64"},
       {"http.workers", 16, "threads for requests, 1 to 1024"},
       {"http.queue_max", 1024, "requests that may wait for a worker; more are answered 503"},
-      {"http.connections_max", 20'000, "open connections"},
+      {"http.connections_max", 20'000,
+       "open connections; fewer where the system allows too few open files"},
+      {"http.header_bytes_max", 64 * kKiB, "bytes of a request's header, 1024 to 1048576"},
+      {"http.body_bytes_max", 64 * kMiB, "bytes of a request's body that is taken whole"},
+      {"http.upload_bytes_max", kTiB, "bytes of an uploaded file, which is never held in memory"},
+      {"http.buffered_bytes_max", 512 * kMiB,
+       "bytes of all bodies that are held in memory; more requests are answered 503"},
+      {"http.header_timeout_ms", 10'000, "time in which a request's header must arrive"},
+      {"http.body_timeout_ms", 60'000, "time without a byte of a body, either way"},
+      {"http.body_rate_min", 1024,
+       "bytes a second that a client must send of a body, after a grace of 20 s; 0: no limit"},
+      {"http.request_timeout_ms", 600'000,
+       "time after which a request is given up, uploads and streams aside; 0: never"},
       {"http.idle_timeout_ms", 120'000, "after which an idle connection is closed"},
       {"http.access_log", true, "one line a request on standard error"},
+
+      {"client.ca_file", "", "PEM file with the authorities to trust; the system's when empty"},
+      {"client.connect_timeout_ms", 5'000, "time to reach another server"},
+      {"client.timeout_ms", 60'000, "time without a byte from another server"},
+      {"client.attempts_max", 4, "of one call that may be repeated, 1 to 20"},
+
+      {"sql.connections_max", 0,
+       "connections to PostgreSQL, or readers of SQLite; 0: 16 and 8, at most 1000"},
+      {"sql.connect_timeout_s", 10, "time to reach PostgreSQL, 1 to 300"},
+      {"sql.statement_timeout_ms", 60'000, "of one statement in PostgreSQL; 0: none"},
+      {"sql.busy_timeout_ms", 10'000, "wait for another process that writes the SQLite file"},
+      {"sql.cache_bytes_max", 0, "SQLite's page cache per connection; 0: SQLite's default of 2 MB"},
+
+      {"table.memory_bytes_max", kGiB, "memory of one query over a table; more is spilled to disk"},
+      {"table.threads", 2, "threads of one query over a table, 1 to 256"},
+
       {"pipeline.parallel_max", 2, "steps that run at a time, 1 to 64"},
+
+      {"capture.flush_interval_ms", 1'000, "time after which captured predictions are on disk"},
+      {"capture.queue_bytes_max", 64 * kMiB,
+       "captured rows that wait for the disk; more are dropped and counted"},
+      {"capture.file_bytes_max", 64 * kMiB, "of one file of captured rows"},
+
       {"monitor.poll_ms", 1'000, "time between two looks at the endpoints' traffic"},
+
       {"drain_ms", 30'000, "time that requests under way get at the end"},
       {"log.level", "info", "debug, info, warn or error"},
       {"log.format", "auto", "auto, text or json; auto is text on a terminal"},
   });
 }
 
-namespace {
-
-Result<std::size_t> bounded(const Config& config, std::string_view key, std::int64_t low,
-                            std::int64_t high) {
-  const std::int64_t value = config.integer(key);
-  if (value < low || value > high) {
-    return invalid_argument(std::string(key) + " must lie between " + std::to_string(low) +
-                            " and " + std::to_string(high) + ", got " + std::to_string(value));
+Result<void> configure_log(const Config& config) {
+  const std::string& level = config.text("log.level");
+  const std::string& format = config.text("log.format");
+  const auto chosen = level == "debug"  ? log::Level::kDebug
+                      : level == "info" ? log::Level::kInfo
+                      : level == "warn" ? log::Level::kWarn
+                                        : log::Level::kError;
+  if (chosen == log::Level::kError && level != "error") {
+    return invalid_argument("log.level must be debug, info, warn or error, got " +
+                            ciclo::quoted(level));
   }
-  return static_cast<std::size_t>(value);
+  if (format != "auto" && format != "text" && format != "json") {
+    return invalid_argument("log.format must be auto, text or json, got " + ciclo::quoted(format));
+  }
+  log::configure(chosen, format == "json"   ? log::Format::kJson
+                         : format == "text" ? log::Format::kText
+                                            : log::Format::kAuto);
+  return {};
 }
-
-}  // namespace
 
 Result<http::ServerOptions> server_options(const Config& config) {
   http::ServerOptions options;
   options.listen = config.text("listen");
-  TRY(options.loops, bounded(config, "http.loops", 1, 64));
-  TRY(options.workers, bounded(config, "http.workers", 1, 1024));
-  TRY(options.queue_max, bounded(config, "http.queue_max", 1, 1'000'000));
-  TRY(options.connections_max, bounded(config, "http.connections_max", 1, 1'000'000));
-  TRY(const std::size_t idle_ms, bounded(config, "http.idle_timeout_ms", 100, 86'400'000));
-  options.idle_timeout = std::chrono::milliseconds(idle_ms);
   options.certificate_file = config.text("tls.certificate");
   options.private_key_file = config.text("tls.key");
   options.access_log = config.boolean("http.access_log");
+  Reader reader(config);
+  reader.number("http.loops", 1, 64, options.loops)
+      .number("http.workers", 1, 1024, options.workers)
+      .number("http.queue_max", 1, 1'000'000, options.queue_max)
+      .number("http.connections_max", 1, 1'000'000, options.connections_max)
+      .number("http.header_bytes_max", kKiB, kMiB, options.header_bytes_max)
+      .number("http.body_bytes_max", kKiB, 4 * kGiB, options.body_bytes_max)
+      .number("http.upload_bytes_max", kKiB, 1024 * kTiB, options.upload_bytes_max)
+      .number("http.buffered_bytes_max", kMiB, kTiB, options.buffered_bytes_max)
+      .time_ms("http.header_timeout_ms", 100, kDayMs, options.header_timeout)
+      .time_ms("http.body_timeout_ms", 100, kDayMs, options.body_timeout)
+      .number("http.body_rate_min", 0, kGiB, options.body_rate_min)
+      .time_ms("http.request_timeout_ms", 0, kDayMs, options.request_timeout)
+      .time_ms("http.idle_timeout_ms", 100, kDayMs, options.idle_timeout);
+  TRY(reader.result());
+  if (options.body_bytes_max > options.buffered_bytes_max) {
+    return invalid_argument("http.body_bytes_max (" + std::to_string(options.body_bytes_max) +
+                            ") must not exceed http.buffered_bytes_max (" +
+                            std::to_string(options.buffered_bytes_max) + ")");
+  }
   return options;
+}
+
+Result<http::ClientOptions> client_options(const Config& config) {
+  http::ClientOptions options;
+  options.ca_file = config.text("client.ca_file");
+  Reader reader(config);
+  reader.time_ms("client.connect_timeout_ms", 1, kDayMs, options.connect_timeout)
+      .time_ms("client.timeout_ms", 1, kDayMs, options.timeout)
+      .number("client.attempts_max", 1, 20, options.attempts_max);
+  TRY(reader.result());
+  return options;
+}
+
+Result<PlatformOptions> platform_options(const Config& config) {
+  PlatformOptions options;
+  options.root = config.text("root");
+  options.database_url = config.text("database");
+  options.blobs_url = config.text("blobs");
+  Reader reader(config);
+  reader.number("sql.connections_max", 0, 1000, options.database.connections_max)
+      .number("sql.connect_timeout_s", 1, 300, options.database.connect_timeout_s)
+      .number("sql.statement_timeout_ms", 0, kDayMs, options.database.statement_timeout_ms)
+      .number("sql.busy_timeout_ms", 0, kDayMs, options.database.busy_timeout_ms)
+      .number("sql.cache_bytes_max", 0, kTiB, options.database.cache_bytes_max)
+      .number("table.memory_bytes_max", 64 * kMiB, 64 * kTiB, options.table_memory_bytes_max)
+      .number("table.threads", 1, 256, options.table_threads)
+      .number("pipeline.parallel_max", 1, 64, options.pipeline_parallel_max)
+      .time_ms("capture.flush_interval_ms", 10, kDayMs, options.capture.flush_interval)
+      .number("capture.queue_bytes_max", kKiB, kTiB, options.capture.queue_bytes_max)
+      .number("capture.file_bytes_max", kKiB, kTiB, options.capture.file_bytes_max)
+      .number("monitor.poll_ms", 10, kDayMs, options.monitor_poll_ms);
+  TRY(reader.result());
+  return options;
+}
+
+Result<std::chrono::milliseconds> drain_limit(const Config& config) {
+  std::chrono::milliseconds limit{0};
+  Reader reader(config);
+  reader.time_ms("drain_ms", 0, kDayMs, limit);
+  TRY(reader.result());
+  return limit;
 }
 
 }  // namespace ciclo::app

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdio>
 #include <exception>
+#include <utility>
 
 #include "app/configuration.h"
 #include "app/platform.h"
@@ -17,11 +18,12 @@ using namespace ciclo;
 // The one client of this process; commands talk to servers with it.
 struct RemoteClient {
   SystemRandom random;
-  std::unique_ptr<http::Client> client = http::Client::create(random);
+  std::unique_ptr<http::Client> client;
 };
 
-Result<std::unique_ptr<cli::Api>> open_local(const std::filesystem::path& root) {
-  app::PlatformOptions options;
+Result<std::unique_ptr<cli::Api>> open_local(const Config& config,
+                                             const std::filesystem::path& root) {
+  TRY(app::PlatformOptions options, app::platform_options(config));
   options.root = root;
   TRY(options.program, app::this_program());
   TRY(std::shared_ptr<app::Platform> platform, app::Platform::open(options));
@@ -30,14 +32,21 @@ Result<std::unique_ptr<cli::Api>> open_local(const std::filesystem::path& root) 
   return cli::local_api(router, root.string(), platform);
 }
 
+Result<std::unique_ptr<cli::Api>> open_remote(RemoteClient& remote, const Config& config,
+                                              const std::string& url) {
+  TRY(auto options, app::client_options(config));
+  remote.client = http::Client::create(remote.random, std::move(options));
+  return cli::remote_api(*remote.client, url);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   RemoteClient remote;
   cli::Program program;
-  program.wiring.open_local = open_local;
-  program.wiring.open_remote = [&](const std::string& url) -> Result<std::unique_ptr<cli::Api>> {
-    return cli::remote_api(*remote.client, url);
+  program.open_local = open_local;
+  program.open_remote = [&remote](const Config& config, const std::string& url) {
+    return open_remote(remote, config, url);
   };
   program.config_keys = app::configuration_keys;
   program.serve_platform = app::serve_platform;

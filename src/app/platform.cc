@@ -89,13 +89,15 @@ monitor::Options monitor_options(const PlatformOptions& options) {
 }
 
 serve::CaptureOptions capture_options(const PlatformOptions& options) {
-  serve::CaptureOptions chosen;
+  serve::CaptureOptions chosen = options.capture;
   chosen.root = options.root / "capture";
   return chosen;
 }
 
 data::EngineOptions engine_options(const PlatformOptions& options) {
   data::EngineOptions chosen;
+  chosen.memory_bytes_max = options.table_memory_bytes_max;
+  chosen.threads = options.table_threads;
   chosen.spill_directory = (options.root / "work" / "spill").string();
   return chosen;
 }
@@ -199,10 +201,10 @@ struct Platform::Services {
   monitor::Monitor monitor;
   steps::Projects projects;
   pipeline::Triggers triggers;
-  http::Router router;
-};
   std::uint64_t events_seen = 0;  // by the thread of `live`
   http::LiveStreams live;
+  http::Router router;
+};
 
 Platform::Platform(std::unique_ptr<Services> services) : services_(std::move(services)) {}
 
@@ -220,7 +222,7 @@ Result<std::unique_ptr<Platform>> Platform::open(const PlatformOptions& given) {
                                        : options.database_url;
   const std::string blobs_url =
       options.blobs_url.empty() ? "file:" + (options.root / "blobs").string() : options.blobs_url;
-  TRY(auto database, sql::open(database_url));
+  TRY(auto database, sql::open(database_url, options.database));
   TRY(sql::migrate(*database, all_migrations()));
   TRY(auto blobs, blob::open(blobs_url));
   return std::unique_ptr<Platform>(new Platform(

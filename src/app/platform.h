@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -8,14 +9,20 @@
 
 #include "base/result.h"
 #include "http/router.h"
+#include "serve/capture.h"
+#include "sql/open.h"
 
 namespace ciclo::app {
 
 struct PlatformOptions {
-  std::filesystem::path root;     // made when it is missing
-  std::string database_url;       // empty: ROOT/ciclo.db
+  std::filesystem::path root;  // made when it is missing
+  std::string database_url;    // empty: ROOT/ciclo.db
+  sql::OpenOptions database;
   std::string blobs_url;          // empty: ROOT/blobs
   std::filesystem::path program;  // this binary, which steps are started from
+  std::size_t table_memory_bytes_max = std::size_t{1} << 30;
+  int table_threads = 2;
+  serve::CaptureOptions capture;  // its root is ROOT/capture, whatever is said here
   int pipeline_parallel_max = 2;
   std::int64_t monitor_poll_ms = 1'000;
 };

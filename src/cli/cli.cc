@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <deque>
+#include <filesystem>
 #include <memory>
 #include <utility>
 
@@ -30,7 +31,7 @@ constexpr const char* kAbout =
 class CommandLine {
  public:
   explicit CommandLine(const Program& program)
-      : program_(program), session_(program.wiring), app_(kAbout, "ciclo") {
+      : program_(program), session_(wiring()), app_(kAbout, "ciclo") {
     app_.require_subcommand(1);
     app_.set_version_flag("--version", std::string(kVersion));
     app_.set_help_all_flag("--help-all", "Help of all commands");
@@ -43,6 +44,8 @@ class CommandLine {
         ->capture_default_str();
     app_.add_option("--root", session_.root,
                     "Where the platform in this process keeps its data; PROJECT/.ciclo by default");
+    app_.add_option("--config", config_file_, "YAML file with configuration keys")
+        ->envname("CICLO_CONFIG");
     add_project_commands();
     add_data_commands();
     add_model_commands();
@@ -60,13 +63,22 @@ class CommandLine {
       log::configure(log::Level::kWarn, log::Format::kAuto);
     if (!is_server_ && ::isatty(STDERR_FILENO) == 0)
       log::configure(log::Level::kWarn, log::Format::kText);
-    const Result<void> done = action_();
+    const Result<void> done = act();
     if (done.ok()) return 0;
     report(done.error());
     return 1;
   }
 
  private:
+  Result<void> act() {
+    // A step is told all it needs; the servers have a flag of their own.
+    const bool has_platform = !is_server_ && !app_.got_subcommand("step");
+    if (has_platform && session_.root.empty()) {
+      TRY(session_.root, configured_root());
+    }
+    return action_();
+  }
+
   void report(const Error& error) const {
     std::fprintf(stderr, "ciclo: %s\n", error.message.c_str());
     if (!session_.json) return;
@@ -214,7 +226,6 @@ class CommandLine {
 
   // A flag for every configuration key; the strongest source wins, whatever the order.
   void add_config_flags(CLI::App* command) {
-    command->add_option("--config", config_file_, "YAML file with configuration keys");
     const Config defaults = program_.config_keys();
     for (const auto& entry : defaults.entries()) {
       flags_.push_back({Config::flag_name(entry.name), {}});
@@ -228,14 +239,43 @@ class CommandLine {
     return value.is_string() ? value.string() : json::dump(value);
   }
 
-  Result<void> with_config(const std::function<Result<void>(const Config&)>& use) {
+  Result<Config> read_config() const {
     Config config = program_.config_keys();
     if (!config_file_.empty()) TRY(config.read_file(config_file_));
     TRY(config.read_environment(environ));
     for (const Flag& flag : flags_) {
       if (flag.option->count() > 0) TRY(config.set_flag(flag.name, flag.value));
     }
+    return config;
+  }
+
+  Result<void> with_config(const std::function<Result<void>(const Config&)>& use) const {
+    TRY(const Config config, read_config());
     return use(config);
+  }
+
+  // Where the configuration, not its default, says that data is kept; empty when it does not.
+  Result<std::filesystem::path> configured_root() const {
+    TRY(const Config config, read_config());
+    for (const auto& entry : config.entries()) {
+      if (entry.name == "root" && entry.source != Config::Source::kDefault)
+        return std::filesystem::path(entry.value.string());
+    }
+    return std::filesystem::path();
+  }
+
+  // The configuration is read when a command first asks for its platform: the arguments are parsed
+  // by then.
+  Wiring wiring() {
+    return {
+        .open_local = [this](const std::filesystem::path& root) -> Result<std::unique_ptr<Api>> {
+          TRY(const Config config, read_config());
+          return program_.open_local(config, root);
+        },
+        .open_remote = [this](const std::string& url) -> Result<std::unique_ptr<Api>> {
+          TRY(const Config config, read_config());
+          return program_.open_remote(config, url);
+        }};
   }
 
   Result<void> show_config(const Config& config) {

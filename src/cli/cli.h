@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "base/config.h"
@@ -15,7 +16,10 @@ namespace ciclo::cli {
 
 // What the program's wiring adds to the commands.
 struct Program {
-  Wiring wiring;
+  // A platform in this process over the given root directory, with the other keys as configured.
+  std::function<Result<std::unique_ptr<Api>>(const Config&, const std::filesystem::path& root)>
+      open_local;
+  std::function<Result<std::unique_ptr<Api>>(const Config&, const std::string& url)> open_remote;
   std::function<Config()> config_keys;  // the keys of the configuration, with defaults
   // `ciclo server`: returns when the server has stopped.
   std::function<Result<void>(const Config&)> serve_platform;

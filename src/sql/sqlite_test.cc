@@ -14,6 +14,7 @@
 #include "base/killed_process.h"
 #include "base/random.h"
 #include "base/recorded_sync.h"
+#include "sql/open.h"
 
 namespace {
 
