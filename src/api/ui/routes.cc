@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/ui/routes.h"
 
+#include <algorithm>
+#include <array>
 #include <string>
 #include <utility>
 
@@ -57,6 +59,31 @@ http::Response answer(const EmbeddedFile& file, const http::Request& request) {
   return response;
 }
 
+// First segments of paths that belong to programs: what is wrong there is told in their language.
+constexpr std::array<std::string_view, 12> kOfPrograms = {
+    "api",    "ajax-api", "v2",      "endpoints", "invocations", "get-artifact", "model-versions",
+    "assets", "health",   "version", "metrics",   "ping"};
+
+bool is_for_people(const http::Request& request) {
+  if (request.method != "GET" && request.method != "HEAD") return false;
+  if (request.headers.get("Accept").find("text/html") == std::string_view::npos) return false;
+  const std::string_view path = std::string_view(request.path).substr(1);
+  const std::string_view first = path.substr(0, path.find('/'));
+  return std::find(kOfPrograms.begin(), kOfPrograms.end(), first) == kOfPrograms.end();
+}
+
+// The pages have their paths behind the "#"; who leaves it out is sent there.
+http::Response to_page(const http::Request& request) {
+  std::string place = "/#";
+  for (const std::string_view segment : split(std::string_view(request.path).substr(1), '/'))
+    place += "/" + http::percent_encode(segment);
+  http::Response response;
+  response.status = 302;
+  response.headers.set("Location", place);
+  response.headers.set("Vary", "Accept");
+  return response;
+}
+
 }  // namespace
 
 void add_routes(http::Router& router, std::span<const EmbeddedFile> served) {
@@ -67,6 +94,11 @@ void add_routes(http::Router& router, std::span<const EmbeddedFile> served) {
     router.add("GET", file.path, handler, {.run_on = http::RunOn::kLoop});
     if (file.path == "/index.html") {
       router.add("GET", "/", handler, {.run_on = http::RunOn::kLoop});
+      router.set_error_shape("/",
+                             [](const http::Request& asked, int status, std::string_view message) {
+                               if (status == 404 && is_for_people(asked)) return to_page(asked);
+                               return http::Router::plain_error(status, message);
+                             });
     }
   }
 }

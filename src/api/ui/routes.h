@@ -8,7 +8,8 @@
 
 // The web pages, out of the program itself: "/" and each file by its path, compressed where the
 // client takes gzip, with an ETag. What lies in /assets has a name that changes with its content,
-// so it may be kept for ever; all else is asked for again.
+// so it may be kept for ever; all else is asked for again. A browser that opens a page's path
+// without its "#" is sent to "/#/…".
 
 namespace ciclo::api::ui {
 

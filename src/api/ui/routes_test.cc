@@ -62,6 +62,28 @@ TEST_F(Pages, the_compressed_form_has_a_tag_of_its_own) {
   EXPECT_NE(plain.headers.get("ETag"), packed.headers.get("ETag"));
 }
 
+TEST_F(Pages, a_browser_that_leaves_out_the_hash_is_sent_to_the_page) {
+  const http::Headers browser{{"Accept", "text/html,application/xhtml+xml,*/*;q=0.8"}};
+  const auto sent = get("/models/a%20b", browser);
+  EXPECT_EQ(sent.status, 302);
+  EXPECT_EQ(sent.headers.get("Location"), "/#/models/a%20b");
+  // Never to another host.
+  EXPECT_EQ(get("//example.org", browser).headers.get("Location"), "/#//example.org");
+}
+
+TEST_F(Pages, programs_get_an_error_and_no_page) {
+  const http::Headers browser{{"Accept", "text/html"}};
+  EXPECT_EQ(get("/models").status, 404);
+  EXPECT_EQ(get("/models", {{"Accept", "application/json"}}).status, 404);
+  for (const auto* path : {"/api", "/api/v1/x", "/ajax-api/2.0/x", "/v2/x", "/endpoints/x",
+                           "/assets/old.js", "/metrics"}) {
+    EXPECT_EQ(get(path, browser).status, 404) << path;
+  }
+  EXPECT_EQ(http::call_local(router_, "POST", "/models", {}, browser).status, 404);
+  EXPECT_EQ(http::call_local(router_, "POST", "/", {}, browser).status, 405);
+  EXPECT_EQ(get("/models").body, "{\"error\":\"no such path\"}\n");
+}
+
 TEST(EmbeddedPages, hold_their_bytes) {
   for (const auto& file : files()) {
     EXPECT_FALSE(file.content_type.empty());
