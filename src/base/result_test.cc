@@ -63,5 +63,18 @@ TEST(Context, a_passed_deadline_is_an_error_and_none_never_passes) {
   EXPECT_EQ(context.check_deadline(clock).error().code, Code::kDeadlineExceeded);
 }
 
+TEST(Context, work_that_nobody_waits_for_is_cancelled_in_every_copy) {
+  SimClock clock;
+  Context context;
+  EXPECT_FALSE(context.is_cancelled());
+  const auto gone = std::make_shared<std::atomic<bool>>(false);
+  context.cancellation = gone;
+  const Context copy = context;
+  EXPECT_TRUE(copy.check_deadline(clock).ok());
+  *gone = true;
+  EXPECT_TRUE(copy.is_cancelled());
+  EXPECT_EQ(copy.check_deadline(clock).error().code, Code::kCancelled);
+}
+
 }  // namespace
 }  // namespace ciclo

@@ -130,7 +130,7 @@ void Connection::drain() {
 void Connection::close() {
   if (std::exchange(closed_, true)) return;
   if (exchange_) {
-    exchange_->abandoned = true;
+    exchange_->abandon();
     log_request(499);
   }
   if (pipe_) pipe_->fail(unavailable("the client went away"));

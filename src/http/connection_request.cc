@@ -212,7 +212,7 @@ void Connection::run_on_worker() {
   whole_body_.clear();
   const bool taken = core_.workers->try_submit([task, streamed] {
     auto& exchange = *task->exchange;
-    if (exchange.abandoned) return;
+    if (exchange.is_abandoned()) return;
     if (!streamed &&
         !decode_body(exchange, task->coding, task->body_bytes_max, std::move(task->body))) {
       return;

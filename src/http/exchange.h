@@ -71,13 +71,16 @@ class Exchange : public Reply::Sink {
   };
   // `port` is shared with all exchanges of the connection, some of which may be parked.
   Exchange(std::shared_ptr<Port> port, std::uint64_t number, Clock& clock)
-      : port_(std::move(port)), number_(number), clock_(clock) {}
+      : port_(std::move(port)), number_(number), clock_(clock) {
+    request.context.cancellation = abandoned_;
+  }
 
   BodyHold hold;  // of the request's body
   Request request;
   Shape shape;
-  // Set when the connection is gone; a handler that has not begun need not.
-  std::atomic<bool> abandoned{false};
+  // The connection is gone: a handler that has not begun need not, and one that works may stop.
+  void abandon() { *abandoned_ = true; }
+  bool is_abandoned() const { return *abandoned_; }
 
   std::uint64_t number() const { return number_; }
   void refuse(int status, std::string message) {
@@ -96,6 +99,8 @@ class Exchange : public Reply::Sink {
   const std::shared_ptr<Port> port_;
   const std::uint64_t number_;
   Clock& clock_;
+  // Shared with the request's context and its copies.
+  const std::shared_ptr<std::atomic<bool>> abandoned_ = std::make_shared<std::atomic<bool>>(false);
 };
 
 }  // namespace ciclo::http

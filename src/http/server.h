@@ -61,6 +61,10 @@ class Server {
   virtual std::string address() const = 0;  // "127.0.0.1:40312", the port that was taken
   virtual ServerStats stats() const = 0;
 
+  // Its end closes what drain has left, sets Context::cancellation of the requests under way, and
+  // waits for their handlers: a handler that neither looks at its context nor reads or writes
+  // streams holds it up until it is done.
+
   // Takes no new connection, answers what is under way (with `Connection: close`), closes idle
   // connections, and returns when all are closed or `limit` has passed.
   virtual void drain(std::chrono::milliseconds limit) = 0;

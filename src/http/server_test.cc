@@ -894,6 +894,44 @@ TEST_F(ServerTest, drain_under_load_loses_no_request_that_was_answered_in_part) 
   EXPECT_EQ(server_->stats().connections_open, 0U);
 }
 
+TEST_F(ServerTest, a_client_that_goes_cancels_the_work) {
+  std::promise<void> running;
+  std::promise<Code> code;
+  router_.add("GET", "/work", [&](Request& request, Reply) {
+    running.set_value();
+    Result<void> wanted;
+    while (wanted.ok()) wanted = request.context.check_deadline(clock_);
+    code.set_value(wanted.error().code);
+  });
+  start();
+  RawClient client(server_->address());
+  client.send(get("/work"));
+  running.get_future().wait();
+  client.reset();
+  EXPECT_EQ(code.get_future().get(), Code::kCancelled);
+}
+
+TEST_F(ServerTest, the_end_of_the_drain_cancels_the_work) {
+  std::promise<void> running;
+  std::promise<Code> code;
+  router_.add("GET", "/work", [&](Request& request, Reply) {
+    running.set_value();
+    Result<void> wanted;
+    while (wanted.ok()) wanted = request.context.check_deadline(clock_);
+    code.set_value(wanted.error().code);
+  });
+  start();
+  RawClient client(server_->address());
+  client.send(get("/work"));
+  running.get_future().wait();
+  auto ended = code.get_future();
+  server_->drain(std::chrono::milliseconds(20));
+  // While it may still be answered, it is not cancelled.
+  EXPECT_EQ(ended.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
+  server_.reset();
+  EXPECT_EQ(ended.get(), Code::kCancelled);
+}
+
 TEST_F(ServerTest, stopping_with_work_under_way_ends_it) {
   std::promise<void> running;
   router_.add("GET", "/endless", [&](Request&, Reply reply) {
