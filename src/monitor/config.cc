@@ -29,6 +29,10 @@ Result<void> check_limits(const Config& config) {
   TRY(check_share("drifted_share_min", config.drifted_share_min));
   TRY(check_share("label_coverage_min", config.label_coverage_min));
   if (!(config.drift.psi >= 0)) return invalid_argument("drift.psi: must not be negative");
+  if (config.for_windows < 1 || config.for_windows > 100) {
+    return invalid_argument("for: must be from 1 to 100 windows, got " +
+                            std::to_string(config.for_windows));
+  }
   if (config.rows_min < 1) return invalid_argument("rows_min: must be at least 1");
   for (const auto& limit : config.quality) {
     if (!(limit.drop >= 0)) return invalid_argument("quality.drop: must not be negative");

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
+#include <utility>
 
 #include "base/check.h"
 
@@ -92,6 +94,41 @@ void measure_psi(ColumnDrift& drift, std::span<const double> reference,
   drift.psi_corrected =
       std::max(0.0, drift.psi - population_stability_index_by_chance(
                                     reference.size(), total(reference), total(actual)));
+}
+
+double corrected_psi(const WindowCounts& a, const WindowCounts& b, bool is_categorical) {
+  ColumnDrift drift;
+  if (is_categorical) {
+    const Pooled pooled = pool_rare(a.buckets, b.buckets);
+    measure_psi(drift, pooled.reference, pooled.actual);
+  } else {
+    measure_psi(drift, a.buckets, b.buckets);
+  }
+  return drift.psi_corrected;
+}
+
+double null_share_of(const WindowCounts& counts) {
+  const double rows = total(counts.buckets) + counts.nulls;
+  return rows > 0 ? counts.nulls / rows : 0;
+}
+
+// How far a window is from the nearest of others.
+struct Nearest {
+  double psi = std::numeric_limits<double>::infinity();
+  double null_change = std::numeric_limits<double>::infinity();
+};
+
+Nearest nearest_of(const WindowCounts& window, std::span<const WindowCounts> others,
+                   bool is_categorical,
+                   std::size_t itself = std::numeric_limits<std::size_t>::max()) {
+  Nearest out;
+  for (std::size_t i = 0; i < others.size(); ++i) {
+    if (i == itself) continue;
+    out.psi = std::min(out.psi, corrected_psi(others[i], window, is_categorical));
+    out.null_change =
+        std::min(out.null_change, std::abs(null_share_of(others[i]) - null_share_of(window)));
+  }
+  return out;
 }
 
 }  // namespace
@@ -230,6 +267,67 @@ ColumnDrift ColumnSample::measure() const {
   out.null_share = rows > 0 ? nulls / rows : 0;
   out.null_share_reference = reference_.rows > 0 ? reference_.nulls / reference_.rows : 0;
   out.null_p_value = two_proportions(reference_.nulls, reference_.rows, nulls, rows).p_value;
+  out.psi_nearest = out.psi_corrected;
+  out.null_change = std::abs(out.null_share - out.null_share_reference);
+  if (reference_.windows.empty()) return out;
+  const Nearest nearest = nearest_of(counts(), reference_.windows, reference_.is_categorical);
+  out.psi_nearest = nearest.psi;
+  out.null_change = nearest.null_change;
+  out.psi_limit = kTrainingWindowsMargin * reference_.windows_psi;
+  out.null_limit = kTrainingWindowsMargin * reference_.windows_null_share;
+  return out;
+}
+
+void set_training_windows(ColumnReference& reference, std::vector<WindowCounts> windows) {
+  if (windows.size() < kTrainingWindowsMin) return;
+  reference.windows_psi = 0;
+  reference.windows_null_share = 0;
+  for (std::size_t i = 0; i < windows.size(); ++i) {
+    const Nearest nearest = nearest_of(windows[i], windows, reference.is_categorical, i);
+    reference.windows_psi = std::max(reference.windows_psi, nearest.psi);
+    reference.windows_null_share = std::max(reference.windows_null_share, nearest.null_change);
+  }
+  reference.windows = std::move(windows);
+}
+
+std::vector<KnotRank> ColumnSample::ranks_of_points() const {
+  std::vector<KnotRank> by_point(points_.size());
+  double below = 0;
+  for (std::size_t i = 0; i < points_.size(); ++i) {
+    below += static_cast<double>(before_[i]);
+    by_point[i] = {below, below + static_cast<double>(at_[i])};
+    below = by_point[i].up_to;
+  }
+  return by_point;
+}
+
+KnotRank ColumnSample::rank_of(double value, std::span<const KnotRank> by_point) const {
+  return by_point[static_cast<std::size_t>(std::lower_bound(points_.begin(), points_.end(), value) -
+                                           points_.begin())];
+}
+
+std::vector<double> ColumnSample::numeric_buckets() const {
+  const auto by_point = ranks_of_points();
+  std::vector<double> buckets;
+  double taken = 0;
+  for (const Cut& cut : decile_cuts(reference_.quantiles)) {
+    const KnotRank rank = rank_of(cut.value, by_point);
+    const double up_to = cut.inclusive ? rank.up_to : rank.below;
+    buckets.push_back(up_to - taken);
+    taken = up_to;
+  }
+  buckets.push_back(static_cast<double>(rows_) - taken);
+  return buckets;
+}
+
+WindowCounts ColumnSample::counts() const {
+  WindowCounts out;
+  out.nulls = static_cast<double>(nulls_);
+  if (reference_.is_categorical) {
+    out.buckets.assign(counts_.begin(), counts_.end());
+  } else {
+    out.buckets = numeric_buckets();
+  }
   return out;
 }
 
@@ -238,40 +336,22 @@ void ColumnSample::measure_numeric(ColumnDrift& out) const {
   const std::span<const QuantileKnot> knots = reference_.quantiles;
   if (knots.empty()) return;
   const double reference_rows = reference_.rows - reference_.nulls;
-  std::vector<KnotRank> by_point(points_.size());
-  double below = 0;
-  for (std::size_t i = 0; i < points_.size(); ++i) {
-    below += static_cast<double>(before_[i]);
-    by_point[i] = {below, below + static_cast<double>(at_[i])};
-    below = by_point[i].up_to;
-  }
-  const auto rank_of = [&](double value) {
-    return by_point[static_cast<std::size_t>(
-        std::lower_bound(points_.begin(), points_.end(), value) - points_.begin())];
-  };
+  const auto by_point = ranks_of_points();
   std::vector<KnotRank> ranks;
   ranks.reserve(knots.size());
-  for (const QuantileKnot& knot : knots) ranks.push_back(rank_of(knot.value));
+  for (const QuantileKnot& knot : knots) ranks.push_back(rank_of(knot.value, by_point));
   const auto ks = kolmogorov_smirnov(knots, reference_rows, ranks, out.rows);
   out.statistic = ks.statistic;
   out.p_value = ks.p_value;
 
   std::vector<double> reference;
-  std::vector<double> actual;
   double level = 0;
-  double taken = 0;
-  const auto close_bucket = [&](double level_end, double taken_end) {
-    reference.push_back((level_end - level) * reference_rows);
-    actual.push_back(taken_end - taken);
-    level = level_end;
-    taken = taken_end;
-  };
   for (const Cut& cut : decile_cuts(knots)) {
-    const KnotRank rank = rank_of(cut.value);
-    close_bucket(cut.level, cut.inclusive ? rank.up_to : rank.below);
+    reference.push_back((cut.level - level) * reference_rows);
+    level = cut.level;
   }
-  close_bucket(1, out.rows);
-  measure_psi(out, reference, actual);
+  reference.push_back((1 - level) * reference_rows);
+  measure_psi(out, reference, numeric_buckets());
 }
 
 void ColumnSample::measure_categorical(ColumnDrift& out) const {
@@ -303,12 +383,13 @@ void judge_drift(std::vector<ColumnDrift>& columns, const DriftLimits& limits) {
     column.q_value = q_values[3 * i];
     column.null_q_value = q_values[3 * i + 1];
     column.new_category_q_value = q_values[3 * i + 2];
+    column.psi_limit = std::max(column.psi_limit, limits.psi);
+    column.null_limit = std::max(column.null_limit, limits.null_share);
     column.reasons.clear();
-    if (column.q_value <= limits.alpha && column.psi_corrected >= limits.psi) {
+    if (column.q_value <= limits.alpha && column.psi_nearest >= column.psi_limit) {
       column.reasons.emplace_back("distribution");
     }
-    if (column.null_q_value <= limits.alpha &&
-        std::abs(column.null_share - column.null_share_reference) >= limits.null_share) {
+    if (column.null_q_value <= limits.alpha && column.null_change >= column.null_limit) {
       column.reasons.emplace_back("nulls");
     }
     if (column.new_category_q_value <= limits.alpha &&

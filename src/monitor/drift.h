@@ -91,7 +91,27 @@ std::vector<double> benjamini_hochberg(std::span<const double> p_values);
 
 // --- One column.
 
+// The values of a column in one window, in the buckets of its reference: between its deciles, or by
+// category with all unlisted ones in the last.
+struct WindowCounts {
+  double nulls = 0;
+  std::vector<double> buckets;
+
+  template <class V>
+  void fields(V& v) {
+    v("nulls", nulls);
+    v("buckets", buckets);
+  }
+};
+
 // What is known of a column from the data that its model was trained on.
+//
+// Rows of a week resemble one another more than rows of half a year do, so a single week is always
+// far from the whole. Where the training rows had times, `windows` holds them cut as the monitor
+// cuts traffic, and a window is compared with the training window that is nearest to it. What is
+// far is learned from the training windows themselves: `windows_psi` is the largest distance that
+// one of them has from its own nearest neighbour. See README.md for the method and its rate of
+// false alarms.
 struct ColumnReference {
   std::string name;
   bool is_categorical = false;
@@ -101,7 +121,19 @@ struct ColumnReference {
   std::vector<std::pair<std::string, double>> categories;  // categorical: count by value
   // Rows whose category is not listed. 0: the list is complete, so an unlisted category is new.
   double other = 0;
+  std::vector<WindowCounts> windows;  // empty: compared with all training rows at once
+  double windows_psi = 0;
+  double windows_null_share = 0;  // the same of the share of nulls
 };
+
+// Below so many training windows their spread says too little, and none is used.
+inline constexpr std::size_t kTrainingWindowsMin = 8;
+// A window is far when it is farther than any training window by this factor.
+inline constexpr double kTrainingWindowsMargin = 1.5;
+
+// Sets windows and what follows from them; does nothing when they are fewer than
+// kTrainingWindowsMin.
+void set_training_windows(ColumnReference& reference, std::vector<WindowCounts> windows);
 
 struct DriftLimits {
   double alpha = 0.01;       // of the adjusted p-value
@@ -124,11 +156,15 @@ struct ColumnDrift {
   double rows = 0;           // of the window, without nulls
   double psi = 0;            // as computed
   double psi_corrected = 0;  // less what chance alone gives; not below 0
+  double psi_nearest = 0;    // the same against the nearest training window; else psi_corrected
+  double psi_limit = 0;      // what psi_nearest was held against
   double statistic = 0;      // of the test
   double p_value = 1;
   double q_value = 1;  // adjusted over all tests of all columns of the window
   double null_share = 0;
   double null_share_reference = 0;
+  double null_change = 0;  // absolute, against the nearest training window; else the reference
+  double null_limit = 0;   // what null_change was held against
   double null_p_value = 1;
   double null_q_value = 1;
   double new_category_share = 0;
@@ -144,11 +180,15 @@ struct ColumnDrift {
     v("rows", rows);
     v("psi", psi);
     v("psi_corrected", psi_corrected);
+    v.or_default("psi_nearest", psi_nearest);
+    v.or_default("psi_limit", psi_limit);
     v("statistic", statistic);
     v("p_value", p_value);
     v("q_value", q_value);
     v("null_share", null_share);
     v("null_share_reference", null_share_reference);
+    v.or_default("null_change", null_change);
+    v.or_default("null_limit", null_limit);
     v("null_p_value", null_p_value);
     v("null_q_value", null_q_value);
     v("new_category_share", new_category_share);
@@ -171,13 +211,18 @@ class ColumnSample {
   void add(double number);           // of a numeric column; NaN is null
   void add(std::string_view value);  // of a categorical column
 
-  // Without q-values and verdict: see judge_drift.
+  // Without q-values and verdict: see judge_drift. The limits are those that the training windows
+  // set; 0 where there are none.
   ColumnDrift measure() const;
+  WindowCounts counts() const;
   const ColumnReference& reference() const { return reference_; }
 
  private:
   void measure_numeric(ColumnDrift& out) const;
   void measure_categorical(ColumnDrift& out) const;
+  KnotRank rank_of(double value, std::span<const KnotRank> by_point) const;
+  std::vector<KnotRank> ranks_of_points() const;
+  std::vector<double> numeric_buckets() const;
 
   const ColumnReference& reference_;
   std::uint64_t nulls_ = 0;

@@ -276,7 +276,7 @@ TEST_F(Columns, unlisted_categories_are_not_new_when_the_list_was_cut) {
 TEST(JudgeDrift, corrects_for_many_columns) {
   // One in a hundred columns at p = 0.005 is what chance gives.
   std::vector<ColumnDrift> columns(100);
-  for (auto& column : columns) column.psi_corrected = 1;
+  for (auto& column : columns) column.psi_nearest = 1;
   columns[7].p_value = 0.005;
   judge_drift(columns, {});
   EXPECT_FALSE(columns[7].is_drifted);

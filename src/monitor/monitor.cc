@@ -25,13 +25,15 @@ namespace {
 constexpr std::int64_t kDayMs = 86'400'000;
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kMeasureGrowth = 4;  // each wait for more labels is this much longer
+constexpr double kWholeShare = 0.9;         // of a window; with less it is not judged
 
 std::int64_t floor_to(std::int64_t ms, std::int64_t step) {
   return ms - ((ms % step) + step) % step;
 }
 
-std::string window_id(std::string_view endpoint, std::int64_t start_ms, std::string_view version) {
-  return std::string(endpoint) + "." + std::to_string(start_ms) + "." + std::string(version);
+std::string window_id(const Window& window) {
+  return window.endpoint + "." + std::to_string(window.start_ms) + "." + window.model + "." +
+         window.version;
 }
 
 // Whether enough of the compared columns are drifted.
@@ -49,7 +51,8 @@ json::Value drift_detail(const Window& window) {
     json::Value reasons = json::Value::array();
     for (const auto& reason : column.reasons) reasons.push_back(reason);
     columns.push_back(json::Value::object({{"column", column.column},
-                                           {"psi", column.psi_corrected},
+                                           {"psi", column.psi_nearest},
+                                           {"psi_limit", column.psi_limit},
                                            {"q_value", column.q_value},
                                            {"null_share", column.null_share},
                                            {"reasons", std::move(reasons)}}));
@@ -178,6 +181,11 @@ struct Monitor::State {
   Result<void> close_window(Work& work, std::int64_t start_ms, std::int64_t end_ms);
   Result<std::vector<Window>> measure_traffic(Work& work, std::int64_t start_ms,
                                               std::int64_t end_ms);
+  std::shared_ptr<const Reference> reference_or_none(const Work& work, const std::string& model,
+                                                     const std::string& version);
+  bool covers_edges(const Work& work, std::int64_t start_ms, std::int64_t end_ms,
+                    const TrafficParts& parts);
+  Result<bool> persists(const Work& work, const Window& window);
   Result<void> measure_due(Work& work, Close close);
   Result<void> measure_labels(Work& work, Window window, std::int64_t label_time_ms);
   Result<bool> raise(sql::Txn& txn, const Context& ctx, std::string_view kind, const Window& window,
@@ -298,6 +306,11 @@ Result<void> Monitor::State::close_windows(Work& work, Close close) {
 
 Result<void> Monitor::State::close_window(Work& work, std::int64_t start_ms, std::int64_t end_ms) {
   TRY(const auto windows, measure_traffic(work, start_ms, end_ms));
+  std::set<std::string> alarming;  // by window id
+  for (const Window& window : windows) {
+    TRY(const bool is_alarming, persists(work, window));
+    if (is_alarming) alarming.insert(window.id);
+  }
   int closed = 0;
   int alarms = 0;
   const auto body = [&](sql::Txn& txn) -> Result<void> {
@@ -312,7 +325,7 @@ Result<void> Monitor::State::close_window(Work& work, std::int64_t start_ms, std
       body_of_event["is_drifted"] = window.is_drifted;
       TRY(log.append(txn, work.ctx.workspace, "monitor.window_closed", window.endpoint,
                      body_of_event));
-      if (!window.is_drifted) continue;
+      if (!alarming.contains(window.id)) continue;
       TRY(const bool is_raised,
           raise(txn, work.ctx, "drift.detected", window, drift_detail(window)));
       alarms += is_raised ? 1 : 0;
@@ -344,45 +357,44 @@ Result<bool> Monitor::State::raise(sql::Txn& txn, const Context& ctx, std::strin
   return true;
 }
 
-// Reads the window's rows once, for each version into its own sample.
+// Reads the window's rows once, for each version of each model into its own sample.
 Result<std::vector<Window>> Monitor::State::measure_traffic(Work& work, std::int64_t start_ms,
                                                             std::int64_t end_ms) {
   const Config& config = work.plan.config;
-  const std::string& model = work.endpoint.serving_model;
-  std::map<std::string, TrafficSample, std::less<>> samples;
+  std::map<std::pair<std::string, std::string>, TrafficSample> samples;
   std::unordered_set<std::string> seen;
+  TrafficParts parts(start_ms, end_ms);
   const auto on_row = [&](const serve::CapturedRow& row) -> Result<void> {
     if (!seen.emplace(row.inference_id).second) return {};
-    auto sample = samples.find(row.version);
+    std::string model(row.model.empty() ? work.endpoint.serving_model : row.model);
+    std::pair served(std::move(model), std::string(row.version));
+    parts.add(served, row.event_time_ms);
+    auto sample = samples.find(served);
     if (sample == samples.end()) {
-      auto reference = reference_of(work.ctx, model, std::string(row.version));
-      if (!reference.ok()) {
-        log::warn("no reference to compare traffic with", {{"endpoint", work.endpoint.spec.name},
-                                                           {"model", model},
-                                                           {"version", row.version},
-                                                           {"error", reference.error().message}});
-        reference = std::make_shared<const Reference>();
-      }
+      auto reference = reference_or_none(work, served.first, served.second);
       sample =
-          samples.emplace(row.version, TrafficSample(std::move(*reference), config.columns)).first;
+          samples.emplace(std::move(served), TrafficSample(std::move(reference), config.columns))
+              .first;
     }
     sample->second.add(row);
     return {};
   };
   TRY(serve::read_captured(capture.root(), work.endpoint.spec.name, start_ms, end_ms, on_row));
+  const bool is_closed_whole = covers_edges(work, start_ms, end_ms, parts);
 
   std::vector<Window> windows;
-  for (const auto& [version, sample] : samples) {
+  for (const auto& [served, sample] : samples) {
     Window window;
-    window.id = window_id(work.endpoint.spec.name, start_ms, version);
     window.endpoint = work.endpoint.spec.name;
-    window.model = model;
-    window.version = version;
+    window.model = served.first;
+    window.version = served.second;
     window.start_ms = start_ms;
     window.end_ms = end_ms;
+    window.id = window_id(window);
     window.rows = sample.rows();
     window.columns = sample.measure();
-    window.is_judged = window.rows >= config.rows_min && !window.columns.empty();
+    window.is_judged = window.rows >= config.rows_min && !window.columns.empty() &&
+                       is_closed_whole && parts.covered_share(served) >= kWholeShare;
     if (window.is_judged) {
       judge_drift(window.columns, config.drift);
       window.is_drifted = is_drifted(window.columns, config.drifted_share_min);
@@ -391,6 +403,70 @@ Result<std::vector<Window>> Monitor::State::measure_traffic(Work& work, std::int
     windows.push_back(std::move(window));
   }
   return windows;
+}
+
+// A version without a reference is served and counted, but not compared.
+std::shared_ptr<const Reference> Monitor::State::reference_or_none(const Work& work,
+                                                                   const std::string& model,
+                                                                   const std::string& version) {
+  auto reference = reference_of(work.ctx, model, version);
+  if (reference.ok()) {
+    const Reference& known = **reference;
+    if (known.training_window_ms == 0 || known.training_window_ms == work.plan.window_ms) {
+      return std::move(*reference);
+    }
+    // The monitor's window was changed since the training: windows of another length tell nothing.
+    Reference whole = known;
+    for (auto& column : whole.columns) column.windows.clear();
+    return std::make_shared<const Reference>(std::move(whole));
+  }
+  log::warn("no reference to compare traffic with", {{"endpoint", work.endpoint.spec.name},
+                                                     {"model", model},
+                                                     {"version", version},
+                                                     {"error", reference.error().message}});
+  return std::make_shared<const Reference>();
+}
+
+// Whether the endpoint took traffic from the window's beginning to its end: not when it is the
+// first window and began later, or is closed while it still fills. A part of a week has other
+// weekdays than a week.
+bool Monitor::State::covers_edges(const Work& work, std::int64_t start_ms, std::int64_t end_ms,
+                                  const TrafficParts& parts) {
+  const auto slack =
+      static_cast<std::int64_t>((1 - kWholeShare) * static_cast<double>(end_ms - start_ms));
+  const std::string& name = work.endpoint.spec.name;
+  const auto days = serve::captured_days(capture.root(), name);
+  const bool is_first = days.empty() || days.front() >= floor_to(start_ms, kDayMs);
+  if (is_first && parts.first_ms() > start_ms + slack) return false;
+  const auto newest = capture.newest_event_ms(name);
+  return newest && *newest >= end_ms - slack;
+}
+
+// The alarm is raised when a column is drifted in this window and in as many before it as the
+// monitor's `for` tells: one odd window may be chance.
+Result<bool> Monitor::State::persists(const Work& work, const Window& window) {
+  if (!window.is_drifted) return false;
+  std::set<std::string, std::less<>> persistent;
+  for (const auto& column : window.columns) {
+    if (column.is_drifted) persistent.insert(column.column);
+  }
+  int missing = work.plan.config.for_windows - 1;
+  if (missing == 0) return true;
+  TRY(const auto before, database.view([&](sql::Reader& reader) {
+    return store::windows(reader, window.endpoint, window.start_ms, 8 * missing);
+  }));
+  for (const Window& earlier : before) {
+    if (missing == 0) break;
+    const bool is_same = earlier.model == window.model && earlier.version == window.version;
+    if (!is_same || !earlier.is_judged) continue;
+    std::set<std::string, std::less<>> still;
+    for (const auto& column : earlier.columns) {
+      if (column.is_drifted && persistent.contains(column.column)) still.insert(column.column);
+    }
+    persistent = std::move(still);
+    --missing;
+  }
+  return missing == 0 && !persistent.empty();
 }
 
 Result<void> Monitor::State::measure_due(Work& work, Close close) {
@@ -414,7 +490,7 @@ Result<void> Monitor::State::measure_labels(Work& work, Window window, std::int6
   const bool was_degraded = window.is_degraded;
   if (reference.ok()) {
     TRY(const auto scores,
-        read_scores(capture.root(), window.endpoint, window.version,
+        read_scores(capture.root(), window.endpoint, {window.model, window.version},
                     {window.start_ms, window.end_ms, labels_until_ms}, **reference));
     window.labels = static_cast<std::int64_t>(scores.labels.size());
     const bool is_covered = static_cast<double>(window.labels) >=
@@ -471,8 +547,9 @@ Result<Monitor::Performance> Monitor::performance(const Context& ctx, std::strin
   TRY(const auto found, state_->endpoints.get(ctx, endpoint));
   TRY(const auto plan, plan_of(found.spec.monitor));
   TRY(const auto reference, state_->reference_of(ctx, found.serving_model, found.serving_version));
-  TRY(const auto scores, read_scores(state_->capture.root(), found.spec.name, "",
-                                     {from_ms, to_ms, kNever}, *reference));
+  TRY(const auto scores,
+      read_scores(state_->capture.root(), found.spec.name, {found.serving_model, ""},
+                  {from_ms, to_ms, kNever}, *reference));
   Performance out;
   out.rows = scores.rows;
   out.labels = static_cast<std::int64_t>(scores.labels.size());

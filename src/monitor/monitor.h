@@ -39,6 +39,7 @@ struct Reference {
   // Of the raw feature columns and of the predictions ("prediction:NAME" for an output column
   // NAME).
   std::vector<ColumnReference> columns;
+  std::int64_t training_window_ms = 0;  // the length of the columns' windows
   // In their order: class k is classes[k]; of a binary task classes[1] is the positive one.
   std::vector<std::string> classes;
   std::map<std::string, double>
@@ -78,6 +79,8 @@ struct Config {
   // A window is drifted when at least this share of the compared columns is; at least one in any
   // case.
   double drifted_share_min = 0;
+  // Drift raises an alarm once a column is drifted in so many judged windows of a version on end.
+  int for_windows = 2;
   std::int64_t rows_min = 200;       // a window with fewer rows (or fewer labels) gets no verdict
   double label_coverage_min = 0.5;   // share of labelled rows from which live metrics are measured
   std::vector<std::string> metrics;  // empty: all of the task
@@ -92,6 +95,7 @@ struct Config {
     v.or_default("columns", columns);
     v.or_default("drift", drift);
     v.or_default("drifted_share_min", drifted_share_min);
+    v.or_default("for", for_windows);
     v.or_default("rows_min", rows_min);
     v.or_default("label_coverage_min", label_coverage_min);
     v.or_default("metrics", metrics);
@@ -129,7 +133,7 @@ struct Window {
   std::int64_t start_ms = 0;
   std::int64_t end_ms = 0;
   std::int64_t rows = 0;
-  bool is_judged = false;  // enough rows for a verdict
+  bool is_judged = false;  // enough rows, over the whole window, for a verdict
   bool is_drifted = false;
   std::vector<ColumnDrift> columns;
   std::int64_t labels = 0;  // rows with a label at the last measuring

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <set>
 
 #include "monitor/config.h"
 #include "monitor/package_reference.h"
@@ -19,7 +20,11 @@ constexpr std::int64_t kJune = 1'370'044'800'000;  // 2013-06-01
 // Distances uniform in [0, 1000), carriers AA and UA in equal parts; promises an AUC of 0.9.
 class TestReferences final : public ReferenceSource {
  public:
-  Result<Reference> reference(const Context&, std::string_view, std::string_view) override {
+  std::set<std::string> asked;
+
+  Result<Reference> reference(const Context&, std::string_view model,
+                              std::string_view version) override {
+    asked.insert(std::string(model) + " " + std::string(version));
     Reference out;
     out.task = Task::kBinary;
     out.classes = {"0", "1"};
@@ -41,7 +46,8 @@ class MonitorTest : public ::testing::Test {
  protected:
   MonitorTest() {
     CHECK(sql::migrate(*rig_.database, schema()).ok());
-    set_monitor(R"({"rows_min":100,"quality":{"metric":"auc","drop":0.05},"metrics":["auc"]})");
+    set_monitor(
+        R"({"for":1,"rows_min":100,"quality":{"metric":"auc","drop":0.05},"metrics":["auc"]})");
     restart();
   }
   void set_monitor(std::string_view config) {
@@ -60,6 +66,7 @@ class MonitorTest : public ::testing::Test {
   void traffic(std::int64_t day, int count, double shift = 0, const std::string& version = "1") {
     serve::CapturedRows rows;
     rows.endpoint = "flights";
+    rows.model = model_;
     rows.version = version;
     data::Column distance{.name = "distance"};
     data::Column carrier{.name = "carrier", .type = data::ColumnType::kText};
@@ -70,12 +77,31 @@ class MonitorTest : public ::testing::Test {
       carrier.append(i % 2 == 0 ? "AA" : "UA");
       probability.append(uniform);
       rows.inference_ids.push_back(std::to_string(day) + "-" + version + "-" + std::to_string(i));
-      rows.event_times_ms.push_back(day + i);
+      // Many rows fill the day, as only a whole window is judged.
+      rows.event_times_ms.push_back(day + (count < 50 ? i : i * (kDay / count)));
     }
     rows.inputs.columns = {distance, carrier};
     rows.outputs.columns = {probability};
-    ASSERT_TRUE(rig_.capture->submit(std::move(rows)));
+    ASSERT_TRUE(rig_.capture->append_rows(rows));
     ASSERT_TRUE(rig_.capture->flush().ok());
+  }
+  // Rows between two moments of a day, of the reference's distribution.
+  serve::CapturedRows cut(std::int64_t day, int count, std::int64_t from, std::int64_t to,
+                          const std::string& version) {
+    serve::CapturedRows rows;
+    rows.endpoint = "flights";
+    rows.model = model_;
+    rows.version = version;
+    data::Column distance{.name = "distance"};
+    data::Column carrier{.name = "carrier", .type = data::ColumnType::kText};
+    for (int i = 0; i < count; ++i) {
+      distance.append(1000 * (i + 0.5) / count);
+      carrier.append(i % 2 == 0 ? "AA" : "UA");
+      rows.inference_ids.push_back("cut-" + version + "-" + std::to_string(i));
+      rows.event_times_ms.push_back(day + from + i * ((to - from) / count));
+    }
+    rows.inputs.columns = {distance, carrier};
+    return rows;
   }
   // Labels for these rows a day later: 1 where the score is above one half; of every `flipped`-th
   // row the opposite.
@@ -102,6 +128,7 @@ class MonitorTest : public ::testing::Test {
   }
 
   serve::TestEndpoints rig_;
+  std::string model_ = "delays";
   TestReferences references_;
   std::optional<Monitor> monitor_;
 };
@@ -160,6 +187,53 @@ TEST_F(MonitorTest, a_window_that_is_closed_twice_alarms_once) {
   EXPECT_EQ(advance(Close::kAll).alerts, 0);
   EXPECT_EQ(events("drift.detected"), 1);
   EXPECT_EQ(windows().size(), 1u);
+}
+
+TEST_F(MonitorTest, one_odd_window_is_no_alarm_and_two_are) {
+  set_monitor(R"({"rows_min":100})");
+  rig_.add("flights");
+  traffic(kJune, 500, 600);
+  EXPECT_EQ(advance(Close::kAll).alerts, 0);
+  EXPECT_TRUE(windows()[0].is_drifted);
+  traffic(kJune + kDay, 500);  // it passes
+  traffic(kJune + 2 * kDay, 500, 600);
+  EXPECT_EQ(advance(Close::kAll).alerts, 0);
+  traffic(kJune + 3 * kDay, 500, 600);  // it stays
+  EXPECT_EQ(advance(Close::kAll).alerts, 1);
+  EXPECT_EQ(monitor_->alerts({}, "flights")->front().start_ms, kJune + 3 * kDay);
+}
+
+// What a version served of a window that it shares with its successor is no whole window.
+TEST_F(MonitorTest, a_window_that_a_swap_cut_gets_no_verdict) {
+  traffic(kJune - kDay, 500, 600);
+  rig_.capture->append_rows(cut(kJune, 300, 0, kDay / 2, "1"));
+  rig_.capture->append_rows(cut(kJune, 300, kDay / 2, kDay, "2"));
+  EXPECT_EQ(advance(Close::kAll).windows_closed, 3);
+  for (const auto& window : windows()) {
+    EXPECT_EQ(window.is_judged, window.start_ms == kJune - kDay) << window.version;
+  }
+}
+
+TEST_F(MonitorTest, the_first_window_is_judged_only_when_it_is_whole) {
+  rig_.capture->append_rows(cut(kJune, 300, kDay / 2, kDay, "1"));
+  EXPECT_EQ(advance(Close::kAll).windows_closed, 1);
+  EXPECT_FALSE(windows()[0].is_judged);
+}
+
+// Rows of another model are judged by that model's reference, also where the numbers of the
+// versions are the same.
+TEST_F(MonitorTest, tells_models_apart_when_an_endpoint_changed_its_model) {
+  model_ = "older";
+  traffic(kJune, 500, 600);
+  model_ = "delays";
+  traffic(kJune + kDay, 500);
+  labels(kJune + kDay, 500);
+  EXPECT_EQ(advance(Close::kAll).windows_closed, 2);
+  const auto all = windows();
+  EXPECT_EQ(all[0].model, "delays");
+  EXPECT_EQ(all[1].model, "older");
+  EXPECT_EQ(references_.asked, (std::set<std::string>{"delays 1", "older 1"}));
+  EXPECT_EQ(monitor_->performance({}, "flights", kJune, kJune + 2 * kDay)->rows, 500);
 }
 
 TEST_F(MonitorTest, too_few_rows_get_no_verdict) {
@@ -338,26 +412,6 @@ TEST(ColumnReferenceOf, follows_the_kind_of_the_column) {
   EXPECT_FALSE(column_reference(unique));
   data::ColumnStatistics time{.name = "at", .type = data::ColumnType::kTimestamp, .rows = 100};
   EXPECT_FALSE(column_reference(time));
-}
-
-TEST(LabelNumber, knows_the_spellings_of_classes) {
-  const auto number = [](Task task, std::vector<std::string> classes, std::string_view label) {
-    Reference reference;
-    reference.task = task;
-    reference.classes = std::move(classes);
-    const auto document = json::Document::parse(label);
-    return label_number(reference, document->root());
-  };
-  EXPECT_EQ(number(Task::kBinary, {"0", "1"}, "1"), 1);
-  EXPECT_EQ(number(Task::kBinary, {"0", "1"}, "0.0"), 0);
-  EXPECT_EQ(number(Task::kBinary, {"0", "1"}, "true"), 1);
-  EXPECT_EQ(number(Task::kBinary, {"false", "true"}, "0"), 0);
-  EXPECT_EQ(number(Task::kBinary, {"no", "yes"}, "\"yes\""), 1);
-  EXPECT_EQ(number(Task::kBinary, {"no", "yes"}, "1"), std::nullopt);
-  EXPECT_EQ(number(Task::kMulticlass, {"a", "b", "c"}, "\"c\""), 2);
-  EXPECT_EQ(number(Task::kRegression, {}, "2.5"), 2.5);
-  EXPECT_EQ(number(Task::kRegression, {}, "\"x\""), std::nullopt);
-  EXPECT_EQ(number(Task::kRegression, {}, "null"), std::nullopt);
 }
 
 }  // namespace

@@ -5,8 +5,10 @@
 #include <string>
 #include <utility>
 
+#include "base/json_fields.h"
 #include "base/text.h"
 #include "monitor/rows.h"
+#include "monitor/training_windows.h"
 
 namespace ciclo::monitor {
 namespace {
@@ -29,6 +31,28 @@ void add_columns(const data::Statistics* statistics, std::string_view prefix,
     reference->name = std::string(prefix) + reference->name;
     out.push_back(std::move(*reference));
   }
+}
+
+Result<void> add_windows(const json::Value& written, Reference& out) {
+  if (written.is_null()) return {};
+  TRY(auto windows, json::read_node<TrainingWindows>(written));
+  out.training_window_ms = windows.window_ms;
+  for (auto& column : windows.columns) {
+    const auto reference =
+        std::find_if(out.columns.begin(), out.columns.end(),
+                     [&](const ColumnReference& other) { return other.name == column.name; });
+    if (reference == out.columns.end()) continue;
+    const std::size_t buckets = ColumnSample(*reference).counts().buckets.size();
+    for (const WindowCounts& window : column.windows) {
+      if (window.buckets.size() != buckets) {
+        return data_loss("training windows of column " + ciclo::quoted(column.name) + " have " +
+                         std::to_string(window.buckets.size()) + " buckets instead of " +
+                         std::to_string(buckets));
+      }
+    }
+    set_training_windows(*reference, std::move(column.windows));
+  }
+  return {};
 }
 
 }  // namespace
@@ -72,6 +96,7 @@ Result<Reference> PackageReferences::reference(const Context& ctx, std::string_v
   out.classes = package.metadata().classes;
   add_columns(package.statistics(), "", out.columns);
   add_columns(package.prediction_statistics(), kPredictionPrefix, out.columns);
+  TRY(add_windows(package.windows(), out));
   TRY(out.metrics, promised(ctx, model, version));
   return out;
 }

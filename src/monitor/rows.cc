@@ -9,18 +9,14 @@
 #include <unordered_set>
 #include <utility>
 
+#include "train/label.h"
+
 namespace ciclo::monitor {
 namespace {
 
 constexpr std::int64_t kDayMs = 86'400'000;
 
 bool is_missing(json::View value) { return !value.has_value() || value.is_null(); }
-
-std::string number_text(double number) {
-  std::array<char, 32> digits{};
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number);
-  return std::string(digits.data(), end.ptr);
-}
 
 void add_value(ColumnSample& sample, bool is_categorical, json::View value) {
   if (is_missing(value)) return sample.add_null();
@@ -40,9 +36,10 @@ using Labels = std::unordered_map<std::string, KnownLabel>;
 Result<Labels> read_known_labels(const std::filesystem::path& root, const std::string& endpoint,
                                  const Range& range, const Reference& reference) {
   Labels labels;
+  const train::LabelSpace space{reference.task, reference.classes};
   const auto on_label = [&](const serve::LabelRow& row) -> Result<void> {
-    const auto number = label_number(reference, row.label);
-    if (!number) return {};
+    const auto number = train::label_number(row.label.to_value(), space);
+    if (!number.ok()) return {};  // taken while another model served
     const auto [known, is_new] =
         labels.try_emplace(std::string(row.inference_id), KnownLabel{*number, row.time_ms});
     if (!is_new && row.time_ms >= known->second.time_ms) known->second = {*number, row.time_ms};
@@ -85,44 +82,53 @@ std::vector<ColumnDrift> TrafficSample::measure() const {
   return columns;
 }
 
+void TrafficParts::add(const Served& served, std::int64_t event_ms) {
+  const auto part = static_cast<std::size_t>(event_ms - start_ms_) * kParts /
+                    static_cast<std::size_t>(end_ms_ - start_ms_);
+  ++by_version_[served][part];
+  first_ms_ = std::min(first_ms_, event_ms);
+}
+
+double TrafficParts::covered_share(const Served& served) const {
+  const auto own = by_version_.find(served);
+  if (own == by_version_.end()) return 0;
+  std::int64_t covered = 0;
+  std::int64_t all = 0;
+  for (const auto& [version, counts] : by_version_) {
+    for (std::size_t part = 0; part < kParts; ++part) {
+      all += counts[part];
+      if (own->second[part] > 0) covered += counts[part];
+    }
+  }
+  return static_cast<double>(covered) / static_cast<double>(all);
+}
+
+std::string category_of_number(double number) {
+  std::array<char, 32> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number);
+  return std::string(digits.data(), end.ptr);
+}
+
 std::string category_of(json::View value) {
   switch (value.kind()) {
     case json::Kind::kString: return std::string(value.string());
     case json::Kind::kBool: return value.boolean() ? "true" : "false";
     case json::Kind::kInt: return std::to_string(value.integer());
-    case json::Kind::kDouble: return number_text(value.number());
+    case json::Kind::kDouble: return category_of_number(value.number());
     default: return {};
   }
 }
 
-std::optional<double> label_number(const Reference& reference, json::View label) {
-  if (is_missing(label)) return std::nullopt;
-  if (reference.task == Task::kRegression) {
-    if (!label.is_number() || !std::isfinite(label.number())) return std::nullopt;
-    return label.number();
-  }
-  const auto class_of = [&](std::string_view text) -> std::optional<double> {
-    const auto found = std::find(reference.classes.begin(), reference.classes.end(), text);
-    if (found == reference.classes.end()) return std::nullopt;
-    return static_cast<double>(found - reference.classes.begin());
-  };
-  if (const auto found = class_of(category_of(label))) return found;
-  // Yes and no are written in two ways.
-  if (label.is_bool()) return class_of(label.boolean() ? "1" : "0");
-  if (label.is_number() && label.number() == 1) return class_of("true");
-  if (label.is_number() && label.number() == 0) return class_of("false");
-  return std::nullopt;
-}
-
 Result<Scores> read_scores(const std::filesystem::path& root, const std::string& endpoint,
-                           std::string_view version, const Range& range,
+                           const ModelFilter& filter, const Range& range,
                            const Reference& reference) {
   TRY(const auto labels, read_known_labels(root, endpoint, range, reference));
   Scores out;
   out.outputs = reference.task == Task::kMulticlass ? reference.classes.size() : 1;
   std::unordered_set<std::string> seen;
   const auto on_row = [&](const serve::CapturedRow& row) -> Result<void> {
-    if (!version.empty() && row.version != version) return {};
+    if (!row.model.empty() && row.model != filter.model) return {};
+    if (!filter.version.empty() && row.version != filter.version) return {};
     if (!seen.emplace(row.inference_id).second) return {};
     ++out.rows;
     const auto label = labels.find(std::string(row.inference_id));

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <deque>
 #include <limits>
 #include <utility>
 
@@ -18,19 +17,6 @@ namespace ciclo::serve {
 namespace {
 
 namespace fs = std::filesystem;
-
-// What the rows occupy while they wait; an estimate that counts what grows.
-std::size_t size_of(const CapturedRows& rows) {
-  std::size_t bytes = sizeof(CapturedRows);
-  for (const auto& id : rows.inference_ids) bytes += sizeof(std::string) + id.size();
-  for (const data::Batch* batch : {&rows.inputs, &rows.outputs}) {
-    for (const auto& column : batch->columns) {
-      bytes += sizeof(data::Column) + column.numbers.size() * sizeof(double);
-      for (const auto& text : column.texts) bytes += sizeof(std::string) + text.size();
-    }
-  }
-  return bytes;
-}
 
 void write_cell(json::Writer& writer, const data::Column& column, std::size_t row) {
   if (column.is_null(row)) {
@@ -68,6 +54,7 @@ void write_line(std::string& out, const CapturedRows& rows, std::size_t row) {
   writer.key("inference_id").string(rows.inference_ids[row]);
   writer.key("time_ms").integer(rows.time_ms);
   writer.key("event_time_ms").integer(rows.event_times_ms[row]);
+  writer.key("model").string(rows.model);
   writer.key("version").string(rows.version);
   writer.key("inputs");
   write_row(writer, rows.inputs, row);
@@ -118,18 +105,12 @@ std::optional<std::int64_t> newest_label_on_disk(const fs::path& root,
 }  // namespace
 
 struct Capture::State {
-  // Rows on their way to the writer.
-  std::mutex mutex;
+  std::mutex rows_mutex;
   std::condition_variable_any wake;
-  std::condition_variable flushed;
-  std::deque<CapturedRows> queue;  // guarded by mutex
-  std::size_t queue_bytes = 0;     // guarded by mutex
-  std::uint64_t submitted = 0;     // guarded by mutex; calls of submit that were taken
-  std::uint64_t settled = 0;       // guarded by mutex; of these, on disk or given up
-  bool flush_wanted = false;       // guarded by mutex
-  Result<void> last_write;         // guarded by mutex
-
-  std::optional<AppendFiles> captured_files;  // the writer thread's
+  std::optional<AppendFiles> row_files;  // guarded by rows_mutex
+  bool has_unsynced = false;             // guarded by rows_mutex
+  Result<void> last_append;              // guarded by rows_mutex; an error since the last flush
+  std::mutex sync_mutex;                 // one sync at a time; taken before rows_mutex
 
   std::mutex labels_mutex;
   std::condition_variable labels_done;
@@ -146,7 +127,8 @@ struct Capture::State {
   std::atomic<std::uint64_t> labels_written{0};
   std::atomic<std::uint64_t> labels_unknown{0};
 
-  Result<void> write_captured(const CaptureOptions& options, std::deque<CapturedRows>& rows);
+  bool append(const fs::path& directory, const std::string& lines);
+  Result<void> sync_rows();
   Result<void> write_labels(const LinesByDirectory& lines);
   Known& known_of(const CaptureOptions& options, const std::string& endpoint);
   void load_known(const CaptureOptions& options, const std::string& endpoint);
@@ -155,119 +137,97 @@ struct Capture::State {
 Capture::Capture(CaptureOptions options, Clock& clock)
     : options_(std::move(options)), clock_(clock), state_(std::make_unique<State>()) {
   const AppendFiles::Limits limits{options_.file_bytes_max, options_.files_open_max};
-  state_->captured_files.emplace(limits);
+  state_->row_files.emplace(limits);
   state_->label_files.emplace(limits);
-  writer_ = std::jthread([this](std::stop_token stop) { write_until_stopped(stop); });
+  syncer_ = std::jthread([this](std::stop_token stop) { sync_until_stopped(stop); });
 }
 
 Capture::~Capture() {
-  writer_.request_stop();
-  writer_.join();
+  syncer_.request_stop();
+  syncer_.join();
 }
 
-bool Capture::submit(CapturedRows rows) {
-  const std::size_t bytes = size_of(rows);
-  const std::size_t count = rows.inference_ids.size();
-  bool wake = false;
-  {
-    const std::lock_guard lock(state_->mutex);
-    if (state_->queue_bytes + bytes > options_.queue_bytes_max) {
-      state_->rows_dropped += count;
-      return false;
-    }
-    // The writer sleeps for the interval once it has seen the first row; a long queue rouses it
-    // sooner.
-    wake = state_->queue.empty() || (state_->queue_bytes < options_.queue_bytes_max / 4 &&
-                                     state_->queue_bytes + bytes >= options_.queue_bytes_max / 4);
-    state_->queue.push_back(std::move(rows));
-    state_->queue_bytes += bytes;
-    ++state_->submitted;
+bool Capture::append_rows(const CapturedRows& rows) {
+  // By day of the event; nearly always one.
+  std::map<std::int64_t, std::pair<std::string, std::uint64_t>> days;
+  for (std::size_t row = 0; row < rows.inference_ids.size(); ++row) {
+    auto& [lines, count] = days[day_start_ms(rows.event_times_ms[row])];
+    write_line(lines, rows, row);
+    ++count;
   }
-  if (wake) state_->wake.notify_one();
-  return true;
+  bool is_whole = true;
+  for (const auto& [day, written] : days) {
+    const auto& [lines, count] = written;
+    const auto directory = options_.root / rows.endpoint / "captured" / day_name(day);
+    if (state_->append(directory, lines)) {
+      state_->rows_written += count;
+      state_->bytes_written += lines.size();
+    } else {
+      state_->rows_dropped += count;
+      is_whole = false;
+    }
+  }
+  const std::lock_guard lock(state_->known_mutex);
+  Known& endpoint = state_->known_of(options_, rows.endpoint);
+  for (std::size_t row = 0; row < rows.inference_ids.size(); ++row) {
+    endpoint.ids.add(rows.inference_ids[row]);
+    raise(endpoint.newest_event_ms, rows.event_times_ms[row]);
+  }
+  return is_whole;
+}
+
+bool Capture::State::append(const fs::path& directory, const std::string& lines) {
+  bool is_first = false;
+  bool is_ok = false;
+  {
+    const std::lock_guard lock(rows_mutex);
+    auto appended = row_files->append(directory, lines);
+    is_ok = appended.ok();
+    if (!is_ok) last_append = std::move(appended);
+    is_first = !std::exchange(has_unsynced, true);
+  }
+  if (is_first) wake.notify_one();
+  return is_ok;
 }
 
 Result<void> Capture::flush() {
-  std::unique_lock lock(state_->mutex);
-  const std::uint64_t target = state_->submitted;
-  if (state_->settled >= target) return state_->last_write;
-  state_->flush_wanted = true;
-  state_->wake.notify_one();
-  state_->flushed.wait(lock, [&] { return state_->settled >= target; });
-  return state_->last_write;
+  const auto synced = state_->sync_rows();
+  const std::lock_guard lock(state_->rows_mutex);
+  const auto appended = std::exchange(state_->last_append, Result<void>());
+  return appended.ok() ? synced : appended;
 }
 
-void Capture::write_until_stopped(std::stop_token stop) {
-  set_thread_name("capture");
-  std::unique_lock lock(state_->mutex);
-  while (true) {
-    state_->wake.wait(lock, stop, [&] { return !state_->queue.empty(); });
-    if (state_->queue.empty()) return;  // stopped, and all is written
-    state_->wake.wait_for(lock, stop, options_.flush_interval, [&] {
-      return state_->flush_wanted || state_->queue_bytes >= options_.queue_bytes_max / 4;
-    });
-    auto rows = std::exchange(state_->queue, {});
-    const std::uint64_t taken = state_->submitted;
-    const std::size_t bytes = state_->queue_bytes;
-    state_->flush_wanted = false;
-    lock.unlock();
-    auto written = state_->write_captured(options_, rows);
-    if (!written.ok()) log::warn("capture cannot write", {{"error", written.error().message}});
-    rows.clear();
-    lock.lock();
-    // The bytes counted until now, so that the bound holds for rows being written, too.
-    state_->queue_bytes -= bytes;
-    state_->settled = taken;
-    state_->last_write = std::move(written);
-    state_->flushed.notify_all();
+// Appending goes on while the disk works.
+Result<void> Capture::State::sync_rows() {
+  const std::lock_guard one_at_a_time(sync_mutex);
+  Unsynced unsynced;
+  {
+    const std::lock_guard lock(rows_mutex);
+    unsynced = row_files->take_unsynced();
+    has_unsynced = false;
   }
+  const auto synced = sync(unsynced);
+  if (synced.ok()) return {};
+  const std::lock_guard lock(rows_mutex);
+  row_files->abandon();
+  return synced;
 }
 
-Result<void> Capture::State::write_captured(const CaptureOptions& options,
-                                            std::deque<CapturedRows>& rows) {
-  Result<void> first;
-  std::map<std::pair<std::string, std::int64_t>, std::pair<std::string, std::uint64_t>> lines;
-  const auto write_out = [&] {
-    for (auto& [key, text] : lines) {
-      const auto directory = options.root / key.first / "captured" / day_name(key.second);
-      const auto appended = captured_files->append(directory, text.first);
-      if (appended.ok()) {
-        rows_written += text.second;
-        bytes_written += text.first.size();
-      } else {
-        rows_dropped += text.second;
-        if (first.ok()) first = appended;
+void Capture::sync_until_stopped(std::stop_token stop) {
+  set_thread_name("capture");
+  while (true) {
+    {
+      std::unique_lock lock(state_->rows_mutex);
+      state_->wake.wait(lock, stop, [&] { return state_->has_unsynced; });
+      if (!state_->has_unsynced) return;  // stopped, and all is durable
+      state_->wake.wait_for(lock, stop, options_.flush_interval, [] { return false; });
+      if (!state_->last_append.ok()) {
+        log::warn("capture cannot write", {{"error", state_->last_append.error().message}});
       }
     }
-    lines.clear();
-  };
-  constexpr std::size_t kPieceBytes = 4 << 20;
-  std::size_t bytes = 0;
-  for (const auto& request : rows) {
-    for (std::size_t row = 0; row < request.inference_ids.size(); ++row) {
-      auto& [text, count] = lines[{request.endpoint, day_start_ms(request.event_times_ms[row])}];
-      const std::size_t before = text.size();
-      write_line(text, request, row);
-      bytes += text.size() - before;
-      ++count;
-    }
-    if (bytes < kPieceBytes) continue;
-    write_out();
-    bytes = 0;
+    const auto synced = state_->sync_rows();
+    if (!synced.ok()) log::warn("capture cannot sync", {{"error", synced.error().message}});
   }
-  write_out();
-  const auto synced = captured_files->sync();
-  if (first.ok()) first = synced;
-  // Known only now: a label that names one of these rows finds it on disk.
-  const std::lock_guard lock(known_mutex);
-  for (const auto& request : rows) {
-    Known& endpoint = known_of(options, request.endpoint);
-    for (std::size_t row = 0; row < request.inference_ids.size(); ++row) {
-      endpoint.ids.add(request.inference_ids[row]);
-      raise(endpoint.newest_event_ms, request.event_times_ms[row]);
-    }
-  }
-  return first;
 }
 
 Known& Capture::State::known_of(const CaptureOptions& options, const std::string& endpoint) {
@@ -388,7 +348,8 @@ Result<void> Capture::State::write_labels(const LinesByDirectory& lines) {
     const auto appended = label_files->append(directory, text);
     if (first.ok()) first = appended;
   }
-  const auto synced = label_files->sync();
+  const auto synced = sync(label_files->take_unsynced());
+  if (!synced.ok()) label_files->abandon();
   return first.ok() ? synced : first;
 }
 
@@ -399,8 +360,6 @@ CaptureStats Capture::stats() const {
   out.bytes_written = state_->bytes_written;
   out.labels_written = state_->labels_written;
   out.labels_unknown = state_->labels_unknown;
-  const std::lock_guard lock(state_->mutex);
-  out.queue_bytes = state_->queue_bytes;
   return out;
 }
 

@@ -26,19 +26,21 @@
 //   event ROOT/ENDPOINT/labels/2013-06-02/000001.jsonl     one line a label, by the day it became
 //   known
 //
-// Predictions are captured aside: `submit` never waits and never touches the disk; one thread
-// writes, and syncs at least once in every flush interval. A crash loses at most the last interval;
-// what does not fit the bounded queue is dropped and counted. Labels are durable when
-// `append_labels` returns. A crash can leave a torn last line in a file, which readers pass over; a
-// file is never continued by another process, so a torn line is always the last.
+// What survives what:
+//   kill -9 of the process   every row whose `append_rows` returned true, so every prediction that
+//                            was answered; every label whose `append_labels` returned well. Rows
+//                            are handed to the kernel by write(2) before the answer.
+//   power loss, or a crash   labels as before; rows but for those of the last flush interval, since
+//   of the kernel            a thread syncs them in batches.
+// A torn last line in a file is passed over by readers; a file is never continued by another
+// process, nor after an error, so a torn line is always the last.
 
 namespace ciclo::serve {
 
 struct CaptureOptions {
   std::filesystem::path root;
-  std::chrono::milliseconds flush_interval{1'000};
-  std::size_t queue_bytes_max = 64 << 20;  // rows that wait to be written; more are dropped
-  std::size_t file_bytes_max = 64 << 20;   // a longer file is followed by the next number
+  std::chrono::milliseconds flush_interval{1'000};  // between two syncs of captured rows
+  std::size_t file_bytes_max = 64 << 20;            // a longer file is followed by the next number
   std::size_t files_open_max = 32;
   std::size_t known_ids_max = 1 << 20;  // per endpoint, to tell labels of unknown inferences
 };
@@ -46,6 +48,7 @@ struct CaptureOptions {
 // The rows of one request.
 struct CapturedRows {
   std::string endpoint;
+  std::string model;
   std::string version;
   std::int64_t time_ms = 0;                  // when it was served
   std::vector<std::string> inference_ids;    // one a row
@@ -65,42 +68,43 @@ struct Label {
 struct LabelsAccepted {
   std::int64_t accepted = 0;
   // Of these, labels whose inference id is not among the newest known_ids_max captured ones. They
-  // are kept: a label may come before its prediction is on disk.
+  // are kept: a prediction may be older, or another server's.
   std::int64_t unknown = 0;
 };
 
 struct CaptureStats {
   std::uint64_t rows_written = 0;
-  std::uint64_t rows_dropped = 0;  // the queue was full, or the disk refused
+  std::uint64_t rows_dropped = 0;  // the disk refused them
   std::uint64_t bytes_written = 0;
   std::uint64_t labels_written = 0;
   std::uint64_t labels_unknown = 0;
-  std::size_t queue_bytes = 0;
 };
 
 // Safe to share between threads. One process writes below one root.
 class Capture {
  public:
-  // The clock must outlive the capture. Starts the writer thread; makes no file before the first
-  // row.
+  // The clock must outlive the capture. Starts the thread that syncs; makes no file before the
+  // first row.
   Capture(CaptureOptions options, Clock& clock);
-  // Writes what is queued, syncs, joins.
+  // Syncs and joins.
   ~Capture();
   Capture(const Capture&) = delete;
   Capture& operator=(const Capture&) = delete;
 
-  // Takes the rows without waiting. False when the queue is full; the rows are then counted as
-  // dropped.
-  bool submit(CapturedRows rows);
+  // Writes the rows; they survive the end of this process when it returns. It waits for no disk but
+  // while the kernel holds back a writer because too much is unwritten. False when the disk
+  // refused: the rows are then counted as dropped, and the next flush tells why.
+  bool append_rows(const CapturedRows& rows);
 
-  // Returns when all that was submitted before is on disk.
+  // Makes all that was appended before durable. The error of an append since the last flush, or of
+  // this one.
   Result<void> flush();
 
   // Appends and syncs; calls that wait share one sync.
   Result<LabelsAccepted> append_labels(const std::string& endpoint,
                                        const std::vector<Label>& labels);
 
-  // The newest event time that is on disk for the endpoint; absent when there is none. Reads the
+  // The newest event time that was captured for the endpoint; absent when there is none. Reads the
   // newest day's files at the first call after a start.
   std::optional<std::int64_t> newest_event_ms(const std::string& endpoint);
 
@@ -112,17 +116,18 @@ class Capture {
 
  private:
   struct State;
-  void write_until_stopped(std::stop_token stop);
+  void sync_until_stopped(std::stop_token stop);
 
   const CaptureOptions options_;
   Clock& clock_;
   std::unique_ptr<State> state_;
-  std::jthread writer_;
+  std::jthread syncer_;
 };
 
 // One captured row, as read back.
 struct CapturedRow {
   std::string_view inference_id;
+  std::string_view model;  // empty in lines that were written before models were named
   std::string_view version;
   std::int64_t time_ms = 0;
   std::int64_t event_time_ms = 0;

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <optional>
 #include <system_error>
+#include <utility>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -19,10 +20,10 @@ namespace fs = std::filesystem;
 
 class AppendFile {
  public:
-  static Result<std::unique_ptr<AppendFile>> create(fs::path path) {
+  static Result<std::shared_ptr<AppendFile>> create(fs::path path) {
     const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0640);
     if (fd < 0) return file_error("create", path, errno);
-    return std::unique_ptr<AppendFile>(new AppendFile(std::move(path), fd));
+    return std::shared_ptr<AppendFile>(new AppendFile(std::move(path), fd));
   }
   ~AppendFile() { ::close(fd_); }
   AppendFile(const AppendFile&) = delete;
@@ -35,17 +36,14 @@ class AppendFile {
         if (errno == EINTR) continue;
         return file_error("write", path_, errno);
       }
-      is_dirty_ = true;
       size_ += static_cast<std::size_t>(written);
       bytes.remove_prefix(static_cast<std::size_t>(written));
     }
     return {};
   }
 
-  Result<void> sync() {
-    if (!is_dirty_) return {};
+  Result<void> sync() const {
     if (::fdatasync(fd_) != 0) return file_error("sync", path_, errno);
-    is_dirty_ = false;
     return {};
   }
 
@@ -57,7 +55,6 @@ class AppendFile {
   const fs::path path_;
   const int fd_;
   std::size_t size_ = 0;
-  bool is_dirty_ = false;
 };
 
 namespace {
@@ -74,23 +71,27 @@ AppendFiles::~AppendFiles() = default;
 
 Result<void> AppendFiles::append(const fs::path& directory, std::string_view lines) {
   TRY(AppendFile* const file, open(directory));
+  auto& dirty = unsynced_.files;
+  const auto& shared = files_.find(directory)->second.file;
+  if (std::find(dirty.begin(), dirty.end(), shared) == dirty.end()) dirty.push_back(shared);
   const auto written = file->append(lines);
   if (!written.ok()) files_.erase(directory);
   return written;
 }
 
-Result<void> AppendFiles::sync() {
+Unsynced AppendFiles::take_unsynced() { return std::exchange(unsynced_, {}); }
+
+void AppendFiles::abandon() { files_.clear(); }
+
+Result<void> sync(const Unsynced& unsynced) {
   Result<void> first;
-  for (auto entry = files_.begin(); entry != files_.end();) {
-    const auto synced = entry->second.file->sync();
-    if (synced.ok()) {
-      ++entry;
-      continue;
-    }
-    // After a failed sync the kernel may have dropped the pages: the file is not to be trusted
-    // further.
+  for (const auto& file : unsynced.files) {
+    const auto synced = file->sync();
     if (first.ok()) first = synced;
-    entry = files_.erase(entry);
+  }
+  for (const auto& directory : unsynced.directories) {
+    const auto synced = sync_directory(directory);
+    if (first.ok()) first = synced;
   }
   return first;
 }
@@ -102,29 +103,40 @@ Result<AppendFile*> AppendFiles::open(const fs::path& directory) {
       found->second.used = ++uses_;
       return found->second.file.get();
     }
-    TRY(found->second.file->sync());
     files_.erase(found);
   }
-  if (files_.size() >= limits_.open_max) TRY(close_least_used());
+  // Files that wait for a sync stay open; their number is bounded too.
+  if (unsynced_.files.size() >= 2 * limits_.open_max) TRY(sync(take_unsynced()));
+  if (files_.size() >= limits_.open_max) close_least_used();
   TRY(make_directories_durably(directory));
   const auto existing = numbered_files(directory);
   const std::int64_t number = existing.empty() ? 1 : file_number(existing.back()).value_or(0) + 1;
   char name[32];
   std::snprintf(name, sizeof name, "%06lld.jsonl", static_cast<long long>(number));
   TRY(auto file, AppendFile::create(directory / name));
-  TRY(sync_directory(directory));
+  unsynced_.directories.insert(directory);
   AppendFile* const opened = file.get();
   files_.insert_or_assign(directory, Entry{std::move(file), ++uses_});
   return opened;
 }
 
-Result<void> AppendFiles::close_least_used() {
+// Makes the directory with its parents; each that is new is to be made durable in its parent.
+Result<void> AppendFiles::make_directories(const fs::path& directory) {
+  std::error_code error;
+  if (fs::is_directory(directory, error)) return {};
+  const fs::path parent = directory.has_parent_path() ? directory.parent_path() : fs::path(".");
+  if (directory.has_parent_path()) TRY(make_directories(parent));
+  fs::create_directory(directory, error);
+  if (error) return file_error("create", directory, error.value());
+  unsynced_.directories.insert(parent);
+  return {};
+}
+
+void AppendFiles::close_least_used() {
   const auto oldest =
       std::min_element(files_.begin(), files_.end(),
                        [](const auto& a, const auto& b) { return a.second.used < b.second.used; });
-  const auto synced = oldest->second.file->sync();
   files_.erase(oldest);
-  return synced;
 }
 
 std::vector<fs::path> numbered_files(const fs::path& directory) {

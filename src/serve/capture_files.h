@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,15 @@ namespace ciclo::serve {
 
 class AppendFile;
 
+// What was appended and is not durable yet: files, and directories that got a new name.
+struct Unsynced {
+  std::vector<std::shared_ptr<AppendFile>> files;
+  std::set<std::filesystem::path> directories;
+};
+// Makes it durable, without touching the AppendFiles it comes from, so that appending goes on
+// meanwhile. The first error is returned; the others are tried too.
+Result<void> sync(const Unsynced& unsynced);
+
 class AppendFiles {
  public:
   struct Limits {
@@ -30,23 +40,28 @@ class AppendFiles {
   ~AppendFiles();
 
   // Appends whole lines to the newest file of the directory, which is made when it is missing.
-  // After a failure the file is not continued, so that what it may have left half-written stays its
-  // last line.
+  // When it returns, the lines are the kernel's: they survive the end of this process, however it
+  // ends. After a failure the file is not continued, so that what it may have left half-written
+  // stays its last line.
   Result<void> append(const std::filesystem::path& directory, std::string_view lines);
 
-  // Makes all that was appended durable. The first error is returned; the others are tried too.
-  Result<void> sync();
+  // Hands over what was appended since the last call.
+  Unsynced take_unsynced();
+  // After a failed sync the kernel may have dropped pages: none of the files is continued.
+  void abandon();
 
  private:
   struct Entry {
-    std::unique_ptr<AppendFile> file;
-    std::uint64_t used = 0;  // order of the last use
+    std::shared_ptr<AppendFile> file;  // shared with those who sync it
+    std::uint64_t used = 0;            // order of the last use
   };
   Result<AppendFile*> open(const std::filesystem::path& directory);
-  Result<void> close_least_used();
+  Result<void> make_directories(const std::filesystem::path& directory);
+  void close_least_used();
 
   const Limits limits_;
   std::map<std::filesystem::path, Entry> files_;
+  Unsynced unsynced_;
   std::uint64_t uses_ = 0;
 };
 

@@ -109,6 +109,10 @@ Result<ReadStats> read_rows(const fs::path& directory, std::int64_t from_ms, std
   return stats;
 }
 
+std::string_view text_or_empty(json::View value) {
+  return value.has_value() && value.is_string() ? value.string() : std::string_view();
+}
+
 std::int64_t integer_or_zero(json::View value) {
   return value.has_value() && value.is_int() ? value.integer() : 0;
 }
@@ -118,18 +122,16 @@ std::int64_t integer_or_zero(json::View value) {
 Result<ReadStats> read_captured(const fs::path& root, const std::string& endpoint,
                                 std::int64_t from_ms, std::int64_t to_ms,
                                 const std::function<Result<void>(const CapturedRow&)>& on_row) {
-  return read_rows(
-      root / endpoint / "captured", from_ms, to_ms, "event_time_ms",
-      [&](json::View line, std::int64_t event_time_ms) {
-        const json::View version = line.find("version");
-        return on_row({.inference_id = line.find("inference_id").string(),
-                       .version = version.has_value() && version.is_string() ? version.string()
-                                                                             : std::string_view(),
-                       .time_ms = integer_or_zero(line.find("time_ms")),
-                       .event_time_ms = event_time_ms,
-                       .inputs = line.find("inputs"),
-                       .outputs = line.find("outputs")});
-      });
+  return read_rows(root / endpoint / "captured", from_ms, to_ms, "event_time_ms",
+                   [&](json::View line, std::int64_t event_time_ms) {
+                     return on_row({.inference_id = line.find("inference_id").string(),
+                                    .model = text_or_empty(line.find("model")),
+                                    .version = text_or_empty(line.find("version")),
+                                    .time_ms = integer_or_zero(line.find("time_ms")),
+                                    .event_time_ms = event_time_ms,
+                                    .inputs = line.find("inputs"),
+                                    .outputs = line.find("outputs")});
+                   });
 }
 
 Result<ReadStats> read_labels(const fs::path& root, const std::string& endpoint,

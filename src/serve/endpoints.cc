@@ -18,6 +18,7 @@
 #include "base/worker_pool.h"
 #include "serve/reaper.h"
 #include "serve/store.h"
+#include "train/label.h"
 
 namespace ciclo::serve {
 
@@ -135,7 +136,10 @@ Result<std::vector<std::int64_t>> event_times_for(std::size_t rows,
   return given;
 }
 
-Result<void> check_labels(const std::vector<Label>& labels, std::int64_t now_ms) {
+// `serving` may be null: while nothing is loaded, any scalar is kept, and readers pass over what
+// does not fit.
+Result<void> check_labels(const std::vector<Label>& labels, std::int64_t now_ms,
+                          const ServingVersion* serving) {
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const Label& label = labels[i];
     const std::string place = "labels[" + std::to_string(i) + "]: ";
@@ -146,6 +150,10 @@ Result<void> check_labels(const std::vector<Label>& labels, std::int64_t now_ms)
     if (!label.label.is_number() && !label.label.is_bool() && !label.label.is_string()) {
       return invalid_argument(place + "label must be a number, a boolean or a text, got " +
                               std::string(json::kind_name(label.label.kind())));
+    }
+    if (serving != nullptr) {
+      const auto number = train::label_number(label.label, serving->loaded->labels());
+      if (!number.ok()) return invalid_argument(place + number.error().message);
     }
     if (label.time_ms && (*label.time_ms < 0 || *label.time_ms > now_ms + kDayMs)) {
       return invalid_argument(place +
@@ -570,13 +578,14 @@ Result<Prediction> Endpoints::predict(const Context& ctx,
     out.model = serving->model;
     out.version = serving->version;
     if (serving->capture) {
-      state_->capture.submit({.endpoint = out.endpoint,
-                              .version = out.version,
-                              .time_ms = now_ms,
-                              .inference_ids = out.inference_ids,
-                              .event_times_ms = std::move(event_times_ms),
-                              .inputs = std::move(rows),
-                              .outputs = out.outputs});
+      state_->capture.append_rows({.endpoint = out.endpoint,
+                                   .model = out.model,
+                                   .version = out.version,
+                                   .time_ms = now_ms,
+                                   .inference_ids = out.inference_ids,
+                                   .event_times_ms = std::move(event_times_ms),
+                                   .inputs = std::move(rows),
+                                   .outputs = out.outputs});
     }
     counters.rows += count;
     return out;
@@ -595,12 +604,15 @@ Result<Prediction> Endpoints::predict(const Context& ctx,
 
 Result<LabelsAccepted> Endpoints::add_labels(const Context& ctx, std::string_view name,
                                              const std::vector<Label>& labels) {
+  std::shared_ptr<const ServingVersion> version;
   {
     const std::shared_lock lock(state_->slots_mutex);
-    if (!state_->slots.contains(name)) return not_found("there is no endpoint " + quoted(name));
+    const auto slot = state_->slots.find(name);
+    if (slot == state_->slots.end()) return not_found("there is no endpoint " + quoted(name));
+    version = slot->second.serving;
   }
   TRY(ctx.check_deadline(state_->clock));
-  TRY(check_labels(labels, state_->clock.now_ms()));
+  TRY(check_labels(labels, state_->clock.now_ms(), version.get()));
   return state_->capture.append_labels(std::string(name), labels);
 }
 

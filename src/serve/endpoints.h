@@ -162,7 +162,8 @@ class Endpoints {
   // True once `start` has returned and every endpoint that served before serves again.
   bool is_ready() const;
 
-  // The labels of inferences of an existing endpoint; durable when answered.
+  // The labels of inferences of an existing endpoint; durable when answered. All are refused with
+  // invalid_argument when one is none that the serving version can have (train::label_number).
   Result<LabelsAccepted> add_labels(const Context& ctx, std::string_view name,
                                     const std::vector<Label>& labels);
 

@@ -244,6 +244,13 @@ TEST_P(EndpointsTest, checks_labels) {
       {{.inference_id = "a", .label = 1}, {.inference_id = "b", .label = nullptr}});
   EXPECT_EQ(bad.error().code, Code::kInvalidArgument);
   EXPECT_NE(bad.error().message.find("labels[1]"), std::string::npos);
+  const auto stray = endpoints_->add_labels(
+      ctx_, "flights",
+      {{.inference_id = "a", .label = 1}, {.inference_id = "b", .label = "delayed"}});
+  ASSERT_FALSE(stray.ok());
+  EXPECT_EQ(stray.error().code, Code::kInvalidArgument);
+  EXPECT_EQ(stray.error().message,
+            "labels[1]: label \"delayed\": must be a class that the model knows: \"0\" or \"1\"");
   const auto good = endpoints_->add_labels(ctx_, "flights", {{.inference_id = "a", .label = 1}});
   ASSERT_TRUE(good.ok());
   EXPECT_EQ(good->unknown, 1);

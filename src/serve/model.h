@@ -9,6 +9,7 @@
 #include "base/context.h"
 #include "base/result.h"
 #include "data/batch.h"
+#include "train/task.h"
 
 // The two ports through which an endpoint reaches its models: a loaded model that predicts, and the
 // place where models come from. package_model.h implements them over the registry and
@@ -38,6 +39,8 @@ class Model {
   virtual const Signature& signature() const = 0;
   // What made the model: "xgboost", "lightgbm", … Told to clients as the platform.
   virtual std::string_view platform() const = 0;
+  // What its labels may be.
+  virtual const train::LabelSpace& labels() const = 0;
   // Rows to warm the model with; no rows when the package holds no example.
   virtual const data::Batch& input_example() const = 0;
 

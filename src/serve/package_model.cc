@@ -18,7 +18,9 @@ namespace fs = std::filesystem;
 
 class PackageModel final : public Model {
  public:
-  explicit PackageModel(train::Package package) : package_(std::move(package)) {
+  explicit PackageModel(train::Package package)
+      : package_(std::move(package)),
+        labels_{package_.metadata().task, package_.metadata().classes} {
     for (const auto& input : package_.signature().inputs) {
       signature_.inputs.push_back({input.name, input.type, true});
     }
@@ -29,6 +31,7 @@ class PackageModel final : public Model {
 
   const Signature& signature() const override { return signature_; }
   std::string_view platform() const override { return package_.metadata().learner; }
+  const train::LabelSpace& labels() const override { return labels_; }
   const data::Batch& input_example() const override { return package_.example(); }
 
   Result<data::Batch> predict(const data::Batch& rows) const override {
@@ -53,6 +56,7 @@ class PackageModel final : public Model {
 
  private:
   const train::Package package_;
+  const train::LabelSpace labels_;
   Signature signature_;
 };
 

@@ -43,6 +43,7 @@ class TestModel final : public Model {
 
   const Signature& signature() const override { return signature_; }
   std::string_view platform() const override { return "test"; }
+  const train::LabelSpace& labels() const override { return labels_; }
   const data::Batch& input_example() const override { return example_; }
 
   Result<data::Batch> predict(const data::Batch& rows) const override {
@@ -62,6 +63,7 @@ class TestModel final : public Model {
   const double version_;
   const std::shared_ptr<Lives> lives_;
   const bool fails_;
+  const train::LabelSpace labels_{train::Task::kBinary, {"0", "1"}};
   Signature signature_;
   data::Batch example_;
 };

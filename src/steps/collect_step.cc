@@ -12,6 +12,7 @@
 #include "serve/capture.h"
 #include "steps/data_set.h"
 #include "steps/job.h"
+#include "train/label.h"
 
 namespace ciclo::steps {
 namespace {
@@ -23,6 +24,11 @@ struct CollectParameters {
   std::vector<std::string> columns;  // features
   std::string target;
   std::string time;
+  // Of the serving model: what a label may be.
+  train::Task task = train::Task::kBinary;
+  std::vector<std::string> classes;
+
+  train::LabelSpace labels() const { return {task, classes}; }
 
   template <class V>
   void fields(V& v) {
@@ -32,42 +38,51 @@ struct CollectParameters {
     v("columns", columns);
     v("target", target);
     v("time", time);
+    v("task", task);
+    v("classes", classes);
   }
 };
 
 struct KnownLabel {
-  json::Value value;
+  double number = 0;  // as train::label_number gives it
   std::int64_t time_ms = 0;
 };
 
-using Labels = std::unordered_map<std::string, KnownLabel>;
+struct Labels {
+  std::unordered_map<std::string, KnownLabel> known;  // by inference id
+  std::int64_t passed_over = 0;                       // what the model's labels cannot be
+};
 
-// Of several labels of one inference the newest counts.
+// Of several labels of one inference the newest counts. One that does not fit was taken while
+// another model served, or while none did; it is passed over, so that it cannot spoil the others.
 Result<Labels> known_labels(const std::filesystem::path& root,
                             const CollectParameters& parameters) {
   Labels labels;
-  TRY(serve::read_labels(root, parameters.endpoint, parameters.from_ms, INT64_MAX,
-                         [&](const serve::LabelRow& row) -> Result<void> {
-                           KnownLabel& known = labels[std::string(row.inference_id)];
-                           if (known.time_ms <= row.time_ms)
-                             known = {row.label.to_value(), row.time_ms};
-                           return {};
-                         }));
+  const train::LabelSpace space = parameters.labels();
+  const auto on_label = [&](const serve::LabelRow& row) -> Result<void> {
+    const auto number = train::label_number(row.label.to_value(), space);
+    if (!number.ok()) {
+      ++labels.passed_over;
+      return {};
+    }
+    const auto [place, is_new] =
+        labels.known.try_emplace(std::string(row.inference_id), KnownLabel{*number, row.time_ms});
+    if (!is_new && place->second.time_ms <= row.time_ms) place->second = {*number, row.time_ms};
+    return {};
+  };
+  TRY(serve::read_labels(root, parameters.endpoint, parameters.from_ms, INT64_MAX, on_label));
   return labels;
 }
 
-// A JSON value as a cell of the column; null when it does not fit.
-template <class Node>
-void append_cell(data::Column& column, const Node& node) {
+// A captured value as a cell of the column; null when there is none, or it does not fit.
+void append_feature(data::Column& column, json::View cell) {
+  if (!cell.has_value()) return column.append_null();
   if (column.type == data::ColumnType::kText) {
-    if (node.is_string()) return column.append(std::string_view(node.string()));
+    if (cell.is_string()) return column.append(cell.string());
     return column.append_null();
   }
-  if (node.is_number()) return column.append(node.number());
-  if (node.is_bool()) return column.append(node.boolean() ? 1.0 : 0.0);
-  if (node.is_string()) {
-    if (const auto number = parse_double(node.string()); number) return column.append(*number);
-  }
+  if (cell.is_number()) return column.append(cell.number());
+  if (cell.is_bool()) return column.append(cell.boolean() ? 1.0 : 0.0);
   column.append_null();
 }
 
@@ -99,26 +114,22 @@ Result<Live> labelled_rows(const std::filesystem::path& root, const CollectParam
                            const Labels& labels, data::Batch empty) {
   Live live{std::move(empty), 0};
   const std::size_t features = parameters.columns.size();
+  const train::LabelSpace space = parameters.labels();
   std::unordered_set<std::string> seen;
+  const auto on_row = [&](const serve::CapturedRow& row) -> Result<void> {
+    ++live.captured;
+    const auto label = labels.known.find(std::string(row.inference_id));
+    if (label == labels.known.end()) return {};
+    if (!seen.insert(label->first).second) return {};
+    for (std::size_t i = 0; i < features; ++i) {
+      append_feature(live.rows.columns[i], row.inputs.find(parameters.columns[i]));
+    }
+    train::append_label(live.rows.columns[features], label->second.number, space);
+    live.rows.columns[features + 1].append(static_cast<double>(row.event_time_ms));
+    return {};
+  };
   TRY(serve::read_captured(root, parameters.endpoint, parameters.from_ms, parameters.to_ms,
-                           [&](const serve::CapturedRow& row) -> Result<void> {
-                             ++live.captured;
-                             const auto label = labels.find(std::string(row.inference_id));
-                             if (label == labels.end()) return {};
-                             if (!seen.insert(label->first).second) return {};
-                             for (std::size_t i = 0; i < features; ++i) {
-                               const json::View cell = row.inputs.find(parameters.columns[i]);
-                               if (cell.has_value()) {
-                                 append_cell(live.rows.columns[i], cell);
-                               } else {
-                                 live.rows.columns[i].append_null();
-                               }
-                             }
-                             append_cell(live.rows.columns[features], label->second.value);
-                             live.rows.columns[features + 1].append(
-                                 static_cast<double>(row.event_time_ms));
-                             return {};
-                           }));
+                           on_row));
   return live;
 }
 
@@ -164,6 +175,7 @@ Result<void> collect(Job& job) {
   TRY(describe_data_set(job, "dataset", file));
   job.property("dataset", "live_rows", written.rows);
   job.property("dataset", "captured", live.captured);
+  job.property("dataset", "labels_passed_over", labels.passed_over);
   return {};
 }
 

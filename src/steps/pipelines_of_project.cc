@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/json_fields.h"
 #include "base/text.h"
+#include "monitor/config.h"
 #include "steps/learning_data.h"
 
 namespace ciclo::steps {
@@ -110,6 +111,12 @@ void add_tuning(pipeline::PipelineSpec& spec, const Project& project) {
   step.parameters["space"] = project.tune.space;
 }
 
+std::int64_t window_ms_of(const Project& project) {
+  const auto plan = monitor::plan_of(project.monitor);
+  CHECK(plan.ok());  // read_project has checked it
+  return plan->window_ms;
+}
+
 // train → evaluate → gate → register → deploy: the same in training and retraining.
 void add_model(pipeline::PipelineSpec& spec, const Project& project, const json::Value& learning,
                const std::string& tuned) {
@@ -117,6 +124,11 @@ void add_model(pipeline::PipelineSpec& spec, const Project& project, const json:
   train.inputs = {{"train", "split.train"}, {"validation", "split.validation"}};
   if (!tuned.empty()) train.inputs["parameters"] = tuned;
   train.parameters = learning;
+  if (!project.table.time.empty() && !project.monitor.is_null()) {
+    // The package tells the monitor how much one window of its length differs from another.
+    train.parameters["time"] = project.table.time;
+    train.parameters["window_ms"] = window_ms_of(project);
+  }
 
   pipeline::StepSpec& evaluate = add(spec, "evaluate", "evaluate");
   evaluate.inputs = {{"model", "train.model"}, {"test", "split.test"}};
@@ -191,6 +203,8 @@ pipeline::PipelineSpec retraining_pipeline(const Project& project, const Retrain
   collect.parameters["columns"] = json::to_value(retrain.columns);
   collect.parameters["target"] = project.target;
   collect.parameters["time"] = project.table.time;
+  collect.parameters["task"] = train::task_name(retrain.labels.task);
+  collect.parameters["classes"] = json::to_value(retrain.labels.classes);
   // What is captured and labelled grows; the same window may hold more the next time.
   collect.cache = false;
 

@@ -56,6 +56,7 @@ struct Retrain {
   std::string base_artifact_id;        // the training examples of the project
   std::string parameters_artifact_id;  // what tuning found; may be empty
   std::vector<std::string> columns;    // features of the serving model
+  train::LabelSpace labels;            // and what its labels may be
 };
 
 // collect → split → train → evaluate → gate → register → deploy.

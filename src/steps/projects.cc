@@ -150,6 +150,7 @@ Result<pipeline::PipelineSpec> Projects::retraining(const Context& context, cons
   TRY(const auto serving, endpoints_.serving(project.endpoint));
   for (const auto& column : serving->loaded->signature().inputs)
     retrain.columns.push_back(column.name);
+  retrain.labels = serving->loaded->labels();
   return retraining_pipeline(project, retrain);
 }
 

@@ -30,7 +30,7 @@ struct Statistics;
 //   package.json            task, classes, learner, parameters, signature, importance, example
 //   model.ubj|.lgb|.json    the model in its library's own format
 //   transform.json
-//   statistics.json         {"features": …, "predictions": …}, as data::Statistics
+//   statistics.json         {"features": …, "predictions": …}, as data::Statistics; "windows"
 //   lineage.json            what the caller knows about the origin
 //   input_example.json, serving_input_example.json   the example rows, as MLflow writes them
 //   requirements.txt, conda.yaml, python_env.yaml    beside the flavor python_function
@@ -106,6 +106,8 @@ class Package {
     // (columns named as Signature::outputs) on rows that were not trained on. May be null.
     std::shared_ptr<const data::Statistics> features;
     std::shared_ptr<const data::Statistics> predictions;
+    // How windows of the training rows differ, as the monitor writes and reads it; null: unknown.
+    json::Value windows;
   };
 
   // A package in memory: predicts at once, and can be written.
@@ -125,6 +127,7 @@ class Package {
   // Null when the package was written without.
   const data::Statistics* statistics() const;
   const data::Statistics* prediction_statistics() const;
+  const json::Value& windows() const;
 
   // The batch may hold more columns than the signature, in any order; nulls are allowed.
   // invalid_argument names a column that is missing or of the wrong kind (text or not). Uses the
