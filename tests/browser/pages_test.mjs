@@ -90,7 +90,7 @@ const PAGES = [
   [
     "pipelines",
     "/pipelines",
-    ["drift.detected", "failed", "eta must be above 0"],
+    ["drift.detected on flights", "failed", "eta must be above 0"],
     "tbody tr",
     2,
   ],

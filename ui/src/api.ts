@@ -232,6 +232,8 @@ export interface ColumnDrift {
   test: string;
   psi: number;
   psi_corrected: number;
+  psi_nearest: number;
+  psi_limit: number; // 0 in windows from before there were limits
   p_value: number;
   q_value: number;
   null_share: number;

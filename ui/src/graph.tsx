@@ -8,6 +8,11 @@ import { duration_text } from "./format";
 
 const WIDTH = 168;
 const HEIGHT = 48;
+const MARGIN = 8;
+
+interface Routed {
+  points: { x: number; y: number }[];
+}
 
 export interface Placed {
   width: number;
@@ -19,7 +24,7 @@ export interface Placed {
 // Positions depend on names and needs alone, so that the picture stands still while states change.
 export function place(steps: Pick<Step, "name" | "needs">[]): Placed {
   const graph = new graphlib.Graph();
-  graph.setGraph({ rankdir: "LR", nodesep: 20, ranksep: 48, marginx: 8, marginy: 8 });
+  graph.setGraph({ rankdir: "LR", nodesep: 20, ranksep: 48, marginx: MARGIN, marginy: MARGIN });
   graph.setDefaultEdgeLabel(() => ({}));
   const names = new Set(steps.map((step) => step.name));
   for (const step of steps) graph.setNode(step.name, { width: WIDTH, height: HEIGHT });
@@ -28,9 +33,11 @@ export function place(steps: Pick<Step, "name" | "needs">[]): Placed {
   }
   layout(graph);
   const size = graph.graph() as { width?: number; height?: number };
+  // Dagre's size leaves out edges that run below all nodes.
+  const points = graph.edges().flatMap((edge) => (graph.edge(edge) as Routed).points);
   return {
-    width: size.width ?? WIDTH,
-    height: size.height ?? HEIGHT,
+    width: Math.max(size.width ?? WIDTH, ...points.map(({ x }) => x + MARGIN)),
+    height: Math.max(size.height ?? HEIGHT, ...points.map(({ y }) => y + MARGIN)),
     nodes: graph.nodes().map((name) => {
       const { x, y } = graph.node(name) as { x: number; y: number };
       return { name, x, y };
@@ -38,7 +45,7 @@ export function place(steps: Pick<Step, "name" | "needs">[]): Placed {
     edges: graph.edges().map((edge) => ({
       from: edge.v,
       to: edge.w,
-      points: (graph.edge(edge) as { points: { x: number; y: number }[] }).points,
+      points: (graph.edge(edge) as Routed).points,
     })),
   };
 }

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import type { ColumnDrift, MonitorWindow } from "./api";
 import { ago_text, bytes_text, duration_text, latency_text, number_text } from "./format";
 import { place } from "./graph";
-import { density } from "./pages/datasets";
+import { density, is_drawn } from "./pages/datasets";
 import { by_strength, detail_text, quality_lines } from "./pages/endpoint";
 import { cause_text } from "./pages/pipelines";
 import { most_used } from "./pages/runs";
@@ -38,13 +38,30 @@ test("bins of unequal width are drawn by density", () => {
   expect(density([2, 2], [10]).x).toEqual([]);
 });
 
+test("whole numbers are drawn unless they are few", () => {
+  const column = (type: string, distinct: number) => ({
+    ...{ name: "x", rows: 100, nulls: 0, edges: [0, 1, 2, 3] },
+    ...{ type, distinct },
+  });
+  expect(is_drawn(column("integer", 40))).toBe(true);
+  expect(is_drawn(column("number", 40))).toBe(true);
+  expect(is_drawn(column("integer", 7))).toBe(false);
+  expect(is_drawn(column("text", 40))).toBe(false);
+});
+
 test("the keys that most runs have become columns", () => {
   expect(most_used([["b", "a"], ["b"], []])).toEqual(["a", "b"]);
   expect(most_used([["a", "b", "c", "d", "e", "f", "g", "h", "i"], ["i"]])).not.toContain("h");
 });
 
 const column = (name: string, psi: number, is_drifted: boolean) =>
-  ({ column: name, psi_corrected: psi, is_drifted, reasons: [] }) as unknown as ColumnDrift;
+  ({
+    column: name,
+    psi_nearest: psi,
+    psi_limit: 0.2,
+    is_drifted,
+    reasons: [],
+  }) as unknown as ColumnDrift;
 const window_of = (version: string, auc: number | null, columns: ColumnDrift[] = []) =>
   ({
     version,
@@ -76,9 +93,14 @@ test("columns that drift most stand first", () => {
 });
 
 test("causes and details are told by name, whatever their shape", () => {
-  expect(cause_text({ kind: "trigger", event: "drift.detected" })).toBe("drift.detected");
+  const event = { id: 7, kind: "drift.detected", subject: "flights", time_ms: 1, body: {} };
+  expect(cause_text({ kind: "trigger", trigger: "flights.drift", event })).toBe(
+    "drift.detected on flights",
+  );
+  expect(cause_text({ kind: "trigger", trigger: "nightly" })).toBe("trigger nightly");
   expect(cause_text({ kind: "manual" })).toBe("manual");
   expect(cause_text(null)).toBe("–");
   expect(detail_text({ columns: [{ column: "temp" }], metrics: ["auc"] })).toBe("temp, auc");
+  expect(detail_text({ metrics: ["a", "b", "c", "d", "e", "f"] })).toBe("a, b, c, d and 2 more");
   expect(detail_text(undefined)).toBe("");
 });

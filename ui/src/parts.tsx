@@ -2,6 +2,7 @@
 //
 // Small pieces that the pages share.
 import type { ComponentChildren } from "preact";
+import { short_id } from "./format";
 import type { Loaded } from "./use";
 
 export function Shown<T>(props: { of: Loaded<T>; children: (value: T) => ComponentChildren }) {
@@ -29,6 +30,10 @@ export function Title(props: { up?: [string, string]; children: ComponentChildre
 
 export function Badge(props: { state: string }) {
   return <span class={`badge ${props.state.toLowerCase()}`}>{props.state.toLowerCase()}</span>;
+}
+
+export function PipelineRunLink(props: { id: string }) {
+  return <a href={`#/pipelines/${props.id}`}>pipeline run {short_id(props.id)}</a>;
 }
 
 export function Facts(props: { of: [string, ComponentChildren][] }) {

@@ -10,7 +10,7 @@ import {
 } from "../api";
 import { Chart } from "../chart";
 import { bytes_text, count_text, day_text, number_text, share_text, time_text } from "../format";
-import { Card, Shown, Table, Title } from "../parts";
+import { Card, PipelineRunLink, Shown, Table, Title } from "../parts";
 import { use_load } from "../use";
 
 export function DataSetsPage() {
@@ -76,7 +76,7 @@ export function DataSetPage(props: { name: string }) {
                   { head: "Rows", is_number: true, cell: (version) => count_text(version.rows) },
                   { head: "Size", is_number: true, cell: (version) => bytes_text(version.bytes) },
                   { head: "Content", cell: (version) => <code>{version.hash.slice(0, 12)}</code> },
-                  { head: "From", cell: (version) => source_text(version.source) },
+                  { head: "From", cell: (version) => <Source of={version.source} /> },
                 ]}
               />
             </Card>
@@ -88,11 +88,12 @@ export function DataSetPage(props: { name: string }) {
   );
 }
 
-function source_text(source: unknown): string {
-  if (typeof source !== "object" || source === null) return String(source ?? "–");
-  const { files, pipeline_run_id } = source as { files?: string[]; pipeline_run_id?: string };
-  if (files) return files.join(", ");
-  return pipeline_run_id ? `pipeline run ${pipeline_run_id}` : JSON.stringify(source);
+function Source(props: { of: unknown }) {
+  if (typeof props.of !== "object" || props.of === null) return <>{String(props.of ?? "–")}</>;
+  const { files, pipeline_run_id } = props.of as { files?: string[]; pipeline_run_id?: string };
+  if (files) return <>{files.join(", ")}</>;
+  if (!pipeline_run_id) return <>{JSON.stringify(props.of)}</>;
+  return <PipelineRunLink id={pipeline_run_id} />;
 }
 
 function Statistics(props: { path: string; number: number }) {
@@ -136,10 +137,18 @@ function value_text(column: ColumnStatistics, value: number | null | undefined):
   return column.type === "timestamp" ? day_text(value) : number_text(value);
 }
 
+const VALUES_LISTED = 12;
+
+// Whether the values lie on a line, and are too many to be told one by one.
+export function is_drawn(column: ColumnStatistics): boolean {
+  const is_measured = ["number", "integer", "timestamp"].includes(column.type);
+  return is_measured && column.distinct > VALUES_LISTED && (column.edges?.length ?? 0) > 2;
+}
+
 // Of numbers the density between deciles, of everything else the most frequent values.
 function Distribution(props: { of: ColumnStatistics }) {
   const { edges, counts, top, rows, nulls, type } = props.of;
-  const is_numeric = (type === "number" || type === "timestamp") && (edges?.length ?? 0) > 2;
+  const is_numeric = is_drawn(props.of);
   const shape = useMemo(() => density(edges ?? [], counts ?? []), [edges, counts]);
   if (is_numeric) {
     return (

@@ -2,6 +2,7 @@
 import { useMemo, useState } from "preact/hooks";
 import {
   type Alert,
+  type ColumnDrift,
   type Deployment,
   type Endpoint,
   get,
@@ -182,11 +183,12 @@ function Drift(props: { windows: MonitorWindow[] }) {
     () => ({
       x: props.windows.map((window) => window.start_ms),
       lines: [
+        { label: `PSI of ${column}`, values: course(props.windows, column, psi_of) },
         {
-          label: `PSI of ${column}`,
-          values: props.windows.map(
-            (window) => window.columns.find((one) => one.column === column)?.psi_corrected ?? null,
-          ),
+          label: "limit",
+          dashed: true,
+          color: color_of(1),
+          values: course(props.windows, column, limit_of),
         },
       ],
       marks: props.windows
@@ -196,10 +198,11 @@ function Drift(props: { windows: MonitorWindow[] }) {
     [props.windows, column],
   );
   const drifted = props.windows.filter((window) => window.is_drifted).length;
+  const judged = props.windows.filter((window) => window.is_judged).length;
   return (
     <Card
       title="Drift"
-      note={`against training data; ${drifted} of ${props.windows.length} windows drifted`}
+      note={`against the nearest training window; ${drifted} of ${judged} judged drifted`}
     >
       <div class="scroll">
         <table class="heat">
@@ -217,8 +220,9 @@ function Drift(props: { windows: MonitorWindow[] }) {
       </div>
       <p class="quiet">
         {day_text(props.windows[0]?.start_ms ?? 0)} to{" "}
-        {day_text(props.windows[props.windows.length - 1]?.end_ms ?? 0)}; the darker, the larger the
-        population stability index (full at 0.5); outlined: drifted. Click a row for its course.
+        {day_text(props.windows[props.windows.length - 1]?.end_ms ?? 0)}; the darker, the nearer the
+        population stability index to the column's limit; outlined: drifted; empty: not judged, as
+        the window was cut or held too few rows. Click a row for its course.
       </p>
       <Chart {...chart} is_time height={180} />
     </Card>
@@ -227,11 +231,12 @@ function Drift(props: { windows: MonitorWindow[] }) {
 
 function Cell(props: { window: MonitorWindow; column: string }) {
   const drift = props.window.columns.find((one) => one.column === props.column);
-  if (!drift) return <td />;
-  const strength = Math.min(1, drift.psi_corrected / 0.5);
+  if (!drift || !props.window.is_judged) return <td />;
+  const strength = strength_of(drift) ** 2;
   const text = [
     `${props.column}, ${day_text(props.window.start_ms)}, version ${props.window.version}`,
-    `PSI ${drift.psi_corrected.toFixed(3)}, ${drift.test} p ${drift.q_value.toPrecision(2)}`,
+    `PSI ${psi_of(drift).toFixed(3)}, limit ${limit_of(drift).toFixed(3)}`,
+    `${drift.test} p ${drift.q_value.toPrecision(2)}`,
     `nulls ${share_text(drift.null_share)} (training ${share_text(drift.null_share_reference)})`,
     ...(drift.is_drifted ? [`drifted: ${drift.reasons.join(", ")}`] : []),
   ];
@@ -244,12 +249,39 @@ function Cell(props: { window: MonitorWindow; column: string }) {
   );
 }
 
+// Windows that were measured before there were limits have a PSI against all training rows only.
+const LIMIT_BEFORE = 0.2;
+
+function psi_of(drift: ColumnDrift): number {
+  return drift.psi_limit ? drift.psi_nearest : drift.psi_corrected;
+}
+
+function limit_of(drift: ColumnDrift): number {
+  return drift.psi_limit || LIMIT_BEFORE;
+}
+
+// How near to its limit, at most 1.
+function strength_of(drift: ColumnDrift): number {
+  return Math.min(1, psi_of(drift) / limit_of(drift));
+}
+
+function course(
+  windows: MonitorWindow[],
+  column: string | undefined,
+  value: (drift: ColumnDrift) => number,
+): (number | null)[] {
+  return windows.map((window) => {
+    const drift = window.columns.find((one) => one.column === column);
+    return drift && window.is_judged ? value(drift) : null;
+  });
+}
+
 // Names of all columns, those that drifted most often and most first.
 export function by_strength(windows: MonitorWindow[]): string[] {
   const strength = new Map<string, number>();
   for (const window of windows) {
     for (const one of window.columns) {
-      const more = (one.is_drifted ? 1 : 0) + Math.min(one.psi_corrected, 1) / 1000;
+      const more = (one.is_drifted ? 1 : 0) + strength_of(one) / 1000;
       strength.set(one.column, (strength.get(one.column) ?? 0) + more);
     }
   }
@@ -276,39 +308,53 @@ function Traffic(props: { windows: MonitorWindow[] }) {
   );
 }
 
+const ALERTS_SHOWN = 12;
+
 function Alerts(props: { name: string }) {
+  const [is_whole, show_all] = useState(false);
   const path = `/api/v1/alerts?endpoint=${segment(props.name)}`;
   const alerts = use_load(path, (signal) => get<Page<Alert>>(path, signal), 5000);
   return (
     <Card title="Alerts">
       <Shown of={alerts}>
         {({ items }) => (
-          <Table
-            rows={items}
-            id={(alert) => alert.id}
-            empty="none"
-            columns={[
-              { head: "Window", cell: (alert) => day_text(alert.start_ms) },
-              { head: "What", cell: (alert) => alert.kind },
-              { head: "Version", is_number: true, cell: (alert) => alert.version },
-              { head: "Detail", cell: (alert) => detail_text(alert.detail) },
-            ]}
-          />
+          <>
+            <Table
+              rows={is_whole ? items : items.slice(0, ALERTS_SHOWN)}
+              id={(alert) => alert.id}
+              empty="none"
+              columns={[
+                { head: "Window", cell: (alert) => day_text(alert.start_ms) },
+                { head: "What", cell: (alert) => alert.kind },
+                { head: "Version", is_number: true, cell: (alert) => alert.version },
+                { head: "Detail", cell: (alert) => detail_text(alert.detail) },
+              ]}
+            />
+            {!is_whole && items.length > ALERTS_SHOWN && (
+              <button type="button" class="link" onClick={() => show_all(true)}>
+                {items.length - ALERTS_SHOWN} older
+              </button>
+            )}
+          </>
         )}
       </Shown>
     </Card>
   );
 }
 
+const DETAILS_SHOWN = 4;
+
 // The names in {"columns": [{"column": "temp", …}], "metrics": [{"metric": "auc", …}]}.
 export function detail_text(detail: unknown): string {
   if (typeof detail !== "object" || detail === null) return "";
   const { columns, metrics } = detail as Record<string, unknown>;
   const list = [columns, metrics].flatMap((one) => (Array.isArray(one) ? one : []));
-  return list
+  const names = list
     .map((one) => (typeof one === "string" ? one : (one?.column ?? one?.metric ?? "")))
-    .filter(Boolean)
-    .join(", ");
+    .filter(Boolean);
+  const rest = names.length - DETAILS_SHOWN;
+  if (rest <= 1) return names.join(", ");
+  return `${names.slice(0, DETAILS_SHOWN).join(", ")} and ${rest} more`;
 }
 
 function Deployments(props: { path: string }) {

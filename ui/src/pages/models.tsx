@@ -9,7 +9,7 @@ import {
   segment,
 } from "../api";
 import { short_id, time_text } from "../format";
-import { Badge, Card, Shown, Table, Title } from "../parts";
+import { Badge, Card, PipelineRunLink, Shown, Table, Title } from "../parts";
 import { use_load } from "../use";
 
 export function ModelsPage() {
@@ -134,7 +134,7 @@ export function ModelPage(props: { name: string }) {
                 { head: "Version", is_number: true, cell: (move) => move.version ?? "removed" },
                 { head: "Before", is_number: true, cell: (move) => move.previous ?? "–" },
                 { head: "By", cell: (move) => move.caller },
-                { head: "Reason", cell: (move) => move.reason },
+                { head: "Reason", cell: (move) => <Reason of={move.reason ?? ""} /> },
               ]}
             />
           </Card>
@@ -142,4 +142,10 @@ export function ModelPage(props: { name: string }) {
       )}
     </Shown>
   );
+}
+
+// A reason that names a pipeline run leads to it.
+function Reason(props: { of: string }) {
+  const run = /^pipeline run (\w+)$/.exec(props.of)?.[1];
+  return run ? <PipelineRunLink id={run} /> : <>{props.of}</>;
 }

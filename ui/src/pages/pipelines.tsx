@@ -51,11 +51,16 @@ export function PipelinesPage() {
   );
 }
 
-// {"kind": "trigger", "event": "drift.detected"} reads "drift.detected", {"kind": "manual"} reads
-// "manual".
+// Who started a pipeline run. {"kind": "trigger", "trigger": "flights.drift", "event": {"kind":
+// "drift.detected", "subject": "flights", …}} reads "drift.detected on flights"; a trigger without
+// an event, which a schedule pulled, reads as its name; {"kind": "manual"} reads "manual".
 export function cause_text(cause: unknown): string {
-  if (typeof cause === "string") return cause;
   if (typeof cause !== "object" || cause === null) return "–";
-  const { kind, event, event_kind } = cause as Record<string, unknown>;
-  return String(event_kind ?? (typeof event === "string" ? event : kind) ?? "–");
+  const { kind, trigger, event } = cause as Record<string, unknown>;
+  if (typeof event === "object" && event !== null) {
+    const { kind: what, subject } = event as Record<string, unknown>;
+    if (typeof what === "string") return subject ? `${what} on ${String(subject)}` : what;
+  }
+  if (typeof trigger === "string") return `trigger ${trigger}`;
+  return typeof kind === "string" ? kind : "–";
 }
