@@ -49,7 +49,8 @@ main() {
   curl --silent --show-error --fail -X PUT -H 'Content-Type: application/json' \
     -d '{"model": "flights", "version": "1"}' \
     "$CICLO_SERVER/api/v1/endpoints/flights-frozen" >/dev/null
-  "$program" replay --beside flights-frozen | tee "$root/replay.txt"
+  # Moments are UTC; New York's last evening of the year lies in UTC's January and is left out.
+  "$program" replay --to 2014-01-01 --beside flights-frozen | tee "$root/replay.txt"
 
   say "5  What happened"
   "$program" models show flights

@@ -108,7 +108,7 @@ Result<AppendFile*> AppendFiles::open(const fs::path& directory) {
   // Files that wait for a sync stay open; their number is bounded too.
   if (unsynced_.files.size() >= 2 * limits_.open_max) TRY(sync(take_unsynced()));
   if (files_.size() >= limits_.open_max) close_least_used();
-  TRY(make_directories_durably(directory));
+  TRY(make_directories(directory));
   const auto existing = numbered_files(directory);
   const std::int64_t number = existing.empty() ? 1 : file_number(existing.back()).value_or(0) + 1;
   char name[32];
