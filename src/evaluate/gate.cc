@@ -175,7 +175,9 @@ Result<void> check_slices(const SliceThreshold& rule, Task task, const Scored& c
                             " is not in the evaluated rows");
   }
   if (rule.value) {
-    TRY(auto check, check_slice(rule, task, challenger, slice_with(*column, *rule.value)));
+    // Named as the report names it.
+    const Slice slice = slice_with(*column, *rule.value, EvaluateOptions().slices_max);
+    TRY(auto check, check_slice(rule, task, challenger, slice));
     checks.push_back(std::move(check));
     return {};
   }

@@ -47,7 +47,9 @@ struct Threshold {
 
 struct SliceThreshold {
   std::string column;
-  std::optional<std::string> value;  // none: every value of the column
+  // As the report names it: a category, "(null)", a range "[100, 250)". None: every value of the
+  // column.
+  std::optional<std::string> value;
   std::string metric;
   std::optional<double> min;
   std::optional<double> max;

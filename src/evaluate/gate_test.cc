@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/random.h"
+#include "evaluate/slices.h"
 
 namespace ciclo::evaluate {
 namespace {
@@ -135,6 +136,30 @@ TEST(Gate, first_model_has_no_champion) {
   const auto decision = decided(R"({"champion": [{"metric": "auc"}]})", rows().good);
   EXPECT_TRUE(decision.passed);
   EXPECT_EQ(decision.checks[1].reason, "there is no champion to compare with");
+}
+
+// A report names quarters of the rows; the gate knows them, and ranges in general.
+TEST(Gate, a_slice_may_be_a_range_of_numbers) {
+  data::Batch columns;
+  columns.columns = {{"x", data::ColumnType::kNumber, {}, {}, {}}};
+  for (int i = 0; i < 2000; ++i) columns.columns[0].append(i);
+  const auto judged = [&](const char* value) {
+    GateSpec gate;
+    gate.slices = {{"x", value, "auc", 0.5, {}, 1}};
+    const auto decision =
+        decide(gate, Task::kBinary, {rows().labels, rows().good, 1, {}}, {}, columns);
+    EXPECT_TRUE(decision.ok()) << value;
+    return decision->checks[1];
+  };
+  const std::string written = slices_of(columns.columns[0], 20).front().value;
+  EXPECT_EQ(written, "[0, 500)");
+  EXPECT_EQ(*judged(written.c_str()).rows, 500);
+  EXPECT_TRUE(judged(written.c_str()).passed);
+  EXPECT_EQ(*judged("[1500, 1999]").rows, 500);
+  EXPECT_EQ(*judged("[100, 250)").rows, 150);
+  EXPECT_EQ(*judged("[100, 250]").rows, 151);
+  EXPECT_EQ(*judged("[3000, 4000)").rows, 0);
+  EXPECT_FALSE(judged("[3000, 4000)").passed);
 }
 
 TEST(Gate, undefined_metric_fails) {

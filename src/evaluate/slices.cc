@@ -6,10 +6,13 @@
 #include <cmath>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
+#include <string_view>
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/text.h"
 
 namespace ciclo::evaluate {
 namespace {
@@ -42,6 +45,29 @@ bool has_many_numbers(const data::Column& column, std::size_t limit) {
     if (distinct.size() > limit) return true;
   }
   return false;
+}
+
+struct Range {
+  double low = 0;
+  double high = 0;
+  bool closed = false;  // high belongs to it
+
+  bool holds(double number) const {
+    return number >= low && (closed ? number <= high : number < high);
+  }
+};
+
+// Of "[100, 250)" or "[100, 250]", as ranges_of() writes numbers.
+std::optional<Range> parse_range(std::string_view text) {
+  const bool closed = text.ends_with(']');
+  if (!text.starts_with('[') || (!closed && !text.ends_with(')'))) return std::nullopt;
+  text = text.substr(1, text.size() - 2);
+  const auto comma = text.find(", ");
+  if (comma == text.npos) return std::nullopt;
+  const auto low = parse_double(text.substr(0, comma));
+  const auto high = parse_double(text.substr(comma + 2));
+  if (!low || !high) return std::nullopt;
+  return Range{*low, *high, closed};
 }
 
 // Quarters; equal quartiles make fewer.
@@ -102,10 +128,15 @@ std::vector<Slice> slices_of(const data::Column& column, int slices_max) {
   return slices;
 }
 
-Slice slice_with(const data::Column& column, const std::string& value) {
+Slice slice_with(const data::Column& column, const std::string& value, int slices_max) {
+  for (auto& slice : slices_of(column, slices_max)) {
+    if (slice.value == value) return std::move(slice);
+  }
   Slice slice{value, {}};
+  const auto range = column.type == data::ColumnType::kText ? std::nullopt : parse_range(value);
   for (std::size_t row = 0; row < column.rows(); ++row) {
-    if (value_text(column, row) == value) slice.rows.push_back(row);
+    const bool in_range = range && range->holds(column.numbers[row]);
+    if (in_range || value_text(column, row) == value) slice.rows.push_back(row);
   }
   return slice;
 }

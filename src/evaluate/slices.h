@@ -21,8 +21,10 @@ struct Slice {
 // numbers and times with more than `slices_max` different values by quarters of their rows.
 std::vector<Slice> slices_of(const data::Column& column, int slices_max);
 
-// The rows with that value, written as slices_of() writes it.
-Slice slice_with(const data::Column& column, const std::string& value);
+// The rows with that value, written as slices_of() writes it: a slice that slices_of(column,
+// slices_max) has; else the rows with exactly this value; else, of numbers, those within the range
+// "[100, 250)" whatever the quarters of these rows are. No rows when there are none.
+Slice slice_with(const data::Column& column, const std::string& value, int slices_max);
 
 // Labels, predictions and weights of the rows of a slice.
 struct OwnedScored {
