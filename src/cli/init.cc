@@ -180,8 +180,8 @@ Result<Looked> look_at(const std::string& file, const std::string& target) {
   const Context context;
   const TemporaryDirectory work;
   const data::Engine engine(clock);
-  TRY(const data::Table source,
-      data::open_source("source", {file}, {}, (work.path() / "unpacked").string()));
+  TRY(const data::Table source, data::open_source(engine, context, "source", {file}, {},
+                                                  (work.path() / "unpacked").string()));
   const std::string parquet = (work.path() / "data.parquet").string();
   TRY(data::snapshot(engine, context, source, parquet));
   data::Table table;

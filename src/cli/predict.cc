@@ -44,11 +44,11 @@ namespace {
 Result<data::Batch> read_table(const std::string& file, std::int64_t limit) {
   SystemClock clock;
   const data::Engine engine(clock);
+  const Context context;
   const TemporaryDirectory work;
-  TRY(const data::Table source,
-      data::open_source("source", {file}, {}, (work.path() / "unpacked").string()));
-  return engine.query_all(Context(), {source},
-                          "SELECT * FROM source LIMIT " + std::to_string(limit));
+  TRY(const data::Table source, data::open_source(engine, context, "source", {file}, {},
+                                                  (work.path() / "unpacked").string()));
+  return engine.query_all(context, {source}, "SELECT * FROM source LIMIT " + std::to_string(limit));
 }
 
 // A table's rows, or from standard input the body of a scoring request as it is.

@@ -60,7 +60,7 @@ Result<Traffic> read_traffic(const steps::Project& project, const std::filesyste
   std::vector<data::Table> tables;
   for (const auto& [name, source] : project.data) {
     TRY(const auto files, expand_below(directory, source.files));
-    TRY(const data::Table opened, data::open_source(name, files, source.options,
+    TRY(const data::Table opened, data::open_source(engine, Context(), name, files, source.options,
                                                     (work.path() / ("unpacked_" + name)).string()));
     tables.push_back(opened);
   }

@@ -93,7 +93,8 @@ Result<Registered> DataSets::add(const Context& context, std::string_view name,
   std::filesystem::create_directories(work_directory_, error);
   if (error) return internal("cannot make " + work_directory_ + ": " + error.message());
   const TemporaryDirectory work{work_directory_};
-  TRY(const Table source, open_source(std::string(name), patterns, options, work.path()));
+  TRY(const Table source,
+      open_source(engine_, context, std::string(name), patterns, options, work.path()));
   TRY(const ParquetFile file, snapshot(engine_, context, source, work.path() / "snapshot.parquet"));
   TRY(const auto stored, blobs_.put_file(file.path));
   const std::vector<DataFile> files = {

@@ -15,8 +15,9 @@
 namespace ciclo::data {
 
 struct SourceOptions {
-  // csv, json, parquet; empty: by the first bytes and the name's ending (.csv .tsv .txt .json
-  // .jsonl .ndjson .parquet; each also inside .gz, .zst, or a .zip with one member).
+  // csv, json or jsonl (the same), parquet; empty: by the first bytes and the name's ending (.csv
+  // .tsv .txt .json .jsonl .ndjson .parquet; each also inside .gz, .zst, or a .zip with one
+  // member).
   std::string format;
   std::string delimiter;  // one character, or "tab"; empty: found out among , ; tab |
   std::string header;     // yes, no; empty: found out

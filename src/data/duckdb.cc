@@ -384,7 +384,9 @@ std::string source_sql(const Table& table, bool rejects) {
       ", compression=" +
       quote_literal(table.compression == "none" ? "uncompressed" : table.compression);
   switch (table.format) {
-    case FileFormat::kParquet: return "read_parquet(" + files + ")";
+    case FileFormat::kParquet:
+      // By name, so that a column gets the type that the values of all files allow.
+      return "read_parquet(" + files + (table.files.size() > 1 ? ", union_by_name=true)" : ")");
     case FileFormat::kJson:
       return "read_json(" + files + ", format='auto', records=true, sample_size=-1, " +
              "union_by_name=true, map_inference_threshold=-1" + packed + ")";

@@ -84,19 +84,22 @@ std::string without_packing(std::string name) {
   return name;
 }
 
+bool named_as_json(const std::string& path) {
+  const std::string name = to_lower_ascii(without_packing(fs::path(path).filename().string()));
+  return name.ends_with(".json") || name.ends_with(".jsonl") || name.ends_with(".ndjson");
+}
+
 Result<FileFormat> format_of(const std::string& path, std::string_view head,
                              const std::string& wanted) {
   if (wanted == "csv") return FileFormat::kCsv;
-  if (wanted == "json") return FileFormat::kJson;
+  if (wanted == "json" || wanted == "jsonl") return FileFormat::kJson;
   if (wanted == "parquet") return FileFormat::kParquet;
   if (!wanted.empty()) {
-    return invalid_argument("format must be csv, json or parquet, got " + quoted(wanted));
+    return invalid_argument("format must be csv, json, jsonl or parquet, got " + quoted(wanted));
   }
   if (head.starts_with("PAR1")) return FileFormat::kParquet;
+  if (named_as_json(path)) return FileFormat::kJson;
   const std::string name = to_lower_ascii(without_packing(fs::path(path).filename().string()));
-  for (const std::string_view ending : {".json", ".jsonl", ".ndjson"}) {
-    if (name.ends_with(ending)) return FileFormat::kJson;
-  }
   if (name.ends_with(".parquet")) return invalid_argument(path + " is not a Parquet file");
   for (const std::string_view ending : {".csv", ".tsv", ".txt", ".tab"}) {
     if (name.ends_with(ending)) return FileFormat::kCsv;
@@ -117,24 +120,27 @@ struct Part {
 // Writes the file unpacked to `to`; text also in UTF-8.
 Result<void> rewrite(const std::string& path, std::optional<Transcoder> transcoder,
                      const std::string& to) {
+  std::error_code failure;
+  fs::create_directories(fs::path(to).parent_path(), failure);
+  if (failure) return file_error("create", fs::path(to).parent_path(), failure.value());
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(to.c_str(), "wb"),
                                                              &std::fclose);
-  if (!file) return file_error("cannot create", to, errno);
+  if (!file) return file_error("create", to, errno);
   TRY(unpack(path, [&](std::string_view piece) -> Result<bool> {
     const std::string text = transcoder ? transcoder->add(piece) : std::string(piece);
     if (std::fwrite(text.data(), 1, text.size(), file.get()) != text.size()) {
-      return file_error("cannot write", to, errno);
+      return file_error("write", to, errno);
     }
     return true;
   }));
-  if (std::fflush(file.get()) != 0) return file_error("cannot write", to, errno);
+  if (std::fflush(file.get()) != 0) return file_error("write", to, errno);
   return {};
 }
 
 Result<Packing> packing_of_file(const std::string& path) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
                                                              &std::fclose);
-  if (!file) return file_error("cannot open", path, errno);
+  if (!file) return file_error("open", path, errno);
   std::string start(4, '\0');
   start.resize(std::fread(start.data(), 1, start.size(), file.get()));
   return packing_of(start);
@@ -210,7 +216,60 @@ Result<void> check_alike(const Part& first, const std::string& first_name, const
   return {};
 }
 
+Error only_one_has(const std::string& column, const std::string& with, const std::string& without) {
+  return invalid_argument("the columns differ: " + quoted(column) + " is in " + with +
+                          " and not in " + without);
+}
+
+// Read as one table, a column that only later files have would be left out without a word. Order
+// is free; whole numbers of one file may be fractions in another.
+Result<void> check_columns_alike(const Engine& engine, const Context& context, const Table& table) {
+  const auto columns_of = [&](std::size_t index) {
+    const Table one{"one", {table.files[index]}, FileFormat::kParquet, {}, "none", {}};
+    return engine.describe(context, {one}, "SELECT * FROM one");
+  };
+  const auto find = [](const std::vector<ResultColumn>& columns, const std::string& name) {
+    return std::find_if(columns.begin(), columns.end(),
+                        [&](const ResultColumn& column) { return column.name == name; });
+  };
+  const auto is_number = [](ColumnType type) {
+    return type == ColumnType::kInteger || type == ColumnType::kNumber;
+  };
+  TRY(const auto first, columns_of(0));
+  for (std::size_t i = 1; i < table.files.size(); ++i) {
+    TRY(const auto columns, columns_of(i));
+    for (const auto& column : columns) {
+      if (find(first, column.name) == first.end()) {
+        return only_one_has(column.name, table.labels[i], table.labels[0]);
+      }
+    }
+    for (const auto& column : first) {
+      const auto same = find(columns, column.name);
+      if (same == columns.end()) {
+        return only_one_has(column.name, table.labels[0], table.labels[i]);
+      }
+      if (same->type == column.type || (is_number(same->type) && is_number(column.type))) continue;
+      return invalid_argument("column " + quoted(column.name) + " is " +
+                              std::string(type_name(column.type)) + " in " + table.labels[0] +
+                              " and " + std::string(type_name(same->type)) + " in " +
+                              table.labels[i]);
+    }
+  }
+  return {};
+}
+
 }  // namespace
+
+std::vector<std::string> null_texts_of(const std::vector<std::string>& patterns,
+                                       const SourceOptions& options) {
+  const auto is_text = [&](const std::string& pattern) {
+    return !named_as_json(pattern) &&
+           !without_packing(to_lower_ascii(pattern)).ends_with(".parquet");
+  };
+  const bool csv = options.format.empty() ? std::all_of(patterns.begin(), patterns.end(), is_text)
+                                          : options.format == "csv";
+  return csv ? options.null_texts : std::vector<std::string>{""};
+}
 
 Result<std::vector<std::string>> expand_paths(const std::vector<std::string>& patterns) {
   if (patterns.empty()) return invalid_argument("no file is named");
@@ -219,8 +278,9 @@ Result<std::vector<std::string>> expand_paths(const std::vector<std::string>& pa
   return std::vector<std::string>(found.begin(), found.end());
 }
 
-Result<Table> open_source(std::string name, const std::vector<std::string>& patterns,
-                          const SourceOptions& options, const std::string& work_directory) {
+Result<Table> open_source(const Engine& engine, const Context& context, std::string name,
+                          const std::vector<std::string>& patterns, const SourceOptions& options,
+                          const std::string& work_directory) {
   TRY(const auto paths, expand_paths(patterns));
   Table table;
   table.name = std::move(name);
@@ -243,6 +303,9 @@ Result<Table> open_source(std::string name, const std::vector<std::string>& patt
   table.compression = first->packing == Packing::kGzip   ? "gzip"
                       : first->packing == Packing::kZstd ? "zstd"
                                                          : "none";
+  if (table.format == FileFormat::kParquet && table.files.size() > 1) {
+    TRY(check_columns_alike(engine, context, table));
+  }
   return table;
 }
 

@@ -27,7 +27,9 @@ struct Ingest : testing::Test {
   }
   Result<ParquetFile> ingest(const std::vector<std::string>& patterns,
                              const SourceOptions& options = {}) const {
-    TRY(const Table table, open_source("t", patterns, options, work.path()));
+    // Nobody has made the folder for what is unpacked.
+    TRY(const Table table,
+        open_source(engine, context, "t", patterns, options, (work.path() / "unpacked").string()));
     return snapshot(engine, context, table, work.path() / "out.parquet");
   }
   Batch rows(const std::vector<std::string>& patterns, const SourceOptions& options = {}) const {
@@ -86,6 +88,46 @@ TEST_F(Ingest, takes_the_usual_texts_for_null) {
   SourceOptions options;
   options.null_texts = {"?"};
   EXPECT_EQ(types(rows({write("q.csv", "a\n1\n?\n")}, options)), "a:integer ");
+}
+
+TEST_F(Ingest, tells_what_is_null_in_files_of_a_kind) {
+  const auto usual = CsvDialect{}.null_texts;
+  EXPECT_EQ(null_texts_of({"a.csv", "b.tsv.gz"}, {}), usual);
+  EXPECT_EQ(null_texts_of({"data/*.parquet"}, {}), std::vector<std::string>{""});
+  EXPECT_EQ(null_texts_of({"a.jsonl.gz"}, {}), std::vector<std::string>{""});
+  SourceOptions options;
+  options.null_texts = {"?"};
+  EXPECT_EQ(null_texts_of({"a.csv"}, options), std::vector<std::string>{"?"});
+  options.format = "parquet";
+  EXPECT_EQ(null_texts_of({"a.csv"}, options), std::vector<std::string>{""});
+}
+
+TEST_F(Ingest, json_lines_go_by_both_names) {
+  const std::string file = write("rows.txt", "{\"a\": 1}\n{\"a\": 2}\n");
+  for (const char* format : {"json", "jsonl"}) {
+    SourceOptions options;
+    options.format = format;
+    EXPECT_EQ(types(rows({file}, options)), "a:integer ") << format;
+  }
+}
+
+TEST_F(Ingest, parquet_files_of_one_table_have_the_same_columns) {
+  const auto parquet = [&](std::string_view name, const std::string& select) {
+    EXPECT_TRUE(engine.write_parquet(context, {}, select, path(name)).ok());
+    return path(name);
+  };
+  const std::string a = parquet("a.parquet", "SELECT 1::INTEGER AS x, 'u' AS c");
+  const std::string more = parquet("b.parquet", "SELECT 2 AS x, 'v' AS c, 7 AS extra");
+  const std::string less = parquet("c.parquet", "SELECT 2 AS x");
+  const std::string other = parquet("d.parquet", "SELECT 2 AS x, 5 AS c");
+  const std::string alike = parquet("e.parquet", "SELECT 'v' AS c, 5000000000.5 AS x");
+  EXPECT_EQ(refusal({a, more}), "the columns differ: \"extra\" is in " + more + " and not in " + a);
+  EXPECT_EQ(refusal({a, less}), "the columns differ: \"c\" is in " + a + " and not in " + less);
+  EXPECT_EQ(refusal({a, other}), "column \"c\" is text in " + a + " and integer in " + other);
+  // Another order is none of the data's business, and numbers get the wider type.
+  const Batch batch = rows({a, alike});
+  EXPECT_EQ(types(batch), "x:number c:text ");
+  EXPECT_EQ(batch.columns[0].numbers, (std::vector<double>{1, 5000000000.5}));
 }
 
 TEST_F(Ingest, finds_the_delimiter_and_the_header) {
@@ -268,7 +310,7 @@ TEST_F(Ingest, refuses_options_without_meaning) {
   const std::string csv = write("t.csv", "a\n1\n");
   SourceOptions options;
   options.format = "xls";
-  EXPECT_EQ(refusal({csv}, options), "format must be csv, json or parquet, got \"xls\"");
+  EXPECT_EQ(refusal({csv}, options), "format must be csv, json, jsonl or parquet, got \"xls\"");
   options = {};
   options.header = "maybe";
   EXPECT_EQ(refusal({csv}, options), csv + ": header must be yes or no, got \"maybe\"");

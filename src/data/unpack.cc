@@ -28,13 +28,13 @@ using File = std::unique_ptr<std::FILE, CloseFile>;
 
 Result<File> open_file(const std::string& path) {
   File file(std::fopen(path.c_str(), "rb"));
-  if (!file) return file_error("cannot open", path, errno);
+  if (!file) return file_error("open", path, errno);
   return file;
 }
 
 Result<std::string_view> read_piece(std::FILE* file, std::string& buffer, const std::string& path) {
   const std::size_t count = std::fread(buffer.data(), 1, buffer.size(), file);
-  if (std::ferror(file) != 0) return file_error("cannot read", path, errno);
+  if (std::ferror(file) != 0) return file_error("read", path, errno);
   return std::string_view(buffer.data(), count);
 }
 
@@ -295,12 +295,12 @@ Result<ZipMember> find_zip_member(std::string_view tail, std::uint64_t file_byte
 
 Result<ZipMember> open_zip(const std::string& path) {
   TRY(const File file, open_file(path));
-  if (std::fseek(file.get(), 0, SEEK_END) != 0) return file_error("cannot read", path, errno);
+  if (std::fseek(file.get(), 0, SEEK_END) != 0) return file_error("read", path, errno);
   const auto size = static_cast<std::uint64_t>(std::ftell(file.get()));
   std::string tail(static_cast<std::size_t>(std::min(size, kZipTail)), '\0');
   if (std::fseek(file.get(), static_cast<long>(size - tail.size()), SEEK_SET) != 0 ||
       std::fread(tail.data(), 1, tail.size(), file.get()) != tail.size()) {
-    return file_error("cannot read", path, errno);
+    return file_error("read", path, errno);
   }
   auto member = find_zip_member(tail, size);
   if (!member.ok()) return member.error().with_context(path);

@@ -104,7 +104,8 @@ Result<void> ingest(Job& job) {
   TRY(const std::vector<std::string> paths, link_sources(job, parameters));
   job.progress(0, 2, "reading " + parameters.files.front().name);
   TRY(const data::Table table,
-      data::open_source("source", paths, parameters.options, (job.work() / "unpacked").string()));
+      data::open_source(job.engine(), job.context(), "source", paths, parameters.options,
+                        (job.work() / "unpacked").string()));
   TRY(const data::ParquetFile file, data::snapshot(job.engine(), job.context(), table,
                                                    (job.output("dataset") / kDataFile).string()));
   job.progress(1, 2, "statistics of " + std::to_string(file.rows) + " rows");

@@ -195,7 +195,7 @@ void read_source(Section section, const Value& node, Source& source) {
                 "timestamp_format"});
   section.texts("files", source.files);
   section.text("schema", source.schema_file);
-  section.choice("format", source.options.format, {"csv", "jsonl", "parquet"});
+  section.choice("format", source.options.format, {"csv", "json", "jsonl", "parquet"});
   section.text("delimiter", source.options.delimiter);
   section.choice("header", source.options.header, {"yes", "no"});
   section.choice("encoding", source.options.encoding, {"utf-8", "utf-16", "latin-1"});
