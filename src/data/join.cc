@@ -44,6 +44,9 @@ constexpr std::array<std::string_view, 31> kUnstable = {"random",
                                                         "current_connection_id",
                                                         "version"};
 
+// Functions that make several rows of one.
+constexpr std::array<std::string_view, 3> kMakeRows = {"unnest", "unlist", "generate_subscripts"};
+
 constexpr std::array<std::string_view, 6> kUnstableWords = {"current_timestamp", "current_date",
                                                             "current_time",      "localtime",
                                                             "localtimestamp",    "current_user"};
@@ -87,6 +90,10 @@ Result<void> check_tree(const json::Value& node) {
     if (std::find(kUnstable.begin(), kUnstable.end(), name) != kUnstable.end()) {
       return invalid_argument("function " + name +
                               " is not allowed here: it does not always give the same value");
+    }
+    if (std::find(kMakeRows.begin(), kMakeRows.end(), name) != kMakeRows.end()) {
+      return invalid_argument("function " + name +
+                              " is not allowed here: it makes several rows of one");
     }
   }
   for (const auto& [key, member] : node.members()) TRY(check_tree(member));
@@ -169,15 +176,28 @@ class QueryBuilder {
       : engine_(engine), context_(context), tables_(tables) {}
 
   Result<std::string> build(const TableQuery& query) {
+    TRY(grow(query));
+    return finish(query);
+  }
+
+  // How many rows there are beyond one for each row of the base table.
+  Result<std::int64_t> excess(const TableQuery& query) {
+    TRY(grow(query));
+    return engine_.query_integer(
+        context_, tables_,
+        with_ + "\nSELECT count(*) - count(DISTINCT ciclo_row) AS n FROM " + last_);
+  }
+
+ private:
+  Result<void> grow(const TableQuery& query) {
     TRY(check_table(tables_, query.from));
     TRY(begin(query.from, "ciclo_row"));
     for (const auto& column : query.derive) TRY(derive(column));
     for (const auto& join : query.joins) TRY(add_join(join));
     for (const auto& column : query.derive_last) TRY(derive(column));
-    return finish(query);
+    return {};
   }
 
- private:
   // A table with the position of each row, as the first of a chain.
   Result<void> begin(const std::string& table, const std::string& position) {
     put("SELECT *, row_number() OVER () AS " + position + " FROM " + quote_identifier(table));
@@ -414,6 +434,15 @@ Result<void> check_expression(const Engine& engine, const Context& context,
 Result<std::string> build_query(const Engine& engine, const Context& context,
                                 const std::vector<Table>& tables, const TableQuery& query) {
   return QueryBuilder(engine, context, tables).build(query);
+}
+
+Result<void> check_rows(const Engine& engine, const Context& context,
+                        const std::vector<Table>& tables, const TableQuery& query) {
+  TRY(const std::int64_t excess, QueryBuilder(engine, context, tables).excess(query));
+  if (excess == 0) return {};
+  return failed_precondition("the joins of table " + quoted(query.from) + " make " +
+                             std::to_string(excess) + " rows more than it has; each row must " +
+                             "match at most one row of a joined table");
 }
 
 }  // namespace ciclo::data

@@ -98,8 +98,14 @@ struct TableQuery {
 Result<std::string> build_query(const Engine& engine, const Context& context,
                                 const std::vector<Table>& tables, const TableQuery& query);
 
+// Runs the joins to see that they give each row of the base table once; failed_precondition when
+// they give more, as where keys of different types become equal by a conversion.
+Result<void> check_rows(const Engine& engine, const Context& context,
+                        const std::vector<Table>& tables, const TableQuery& query);
+
 // invalid_argument unless the text is one scalar expression: no second statement, no subquery,
-// nothing after it, and no function whose value changes from call to call (random, now, …).
+// nothing after it, no function whose value changes from call to call (random, now, …), and none
+// that makes several rows of one (unnest).
 Result<void> check_expression(const Engine& engine, const Context& context,
                               std::string_view expression);
 

@@ -147,6 +147,20 @@ TEST_F(Joins, an_exact_join_that_would_multiply_rows_is_refused) {
             "them apart, or as_of)");
 }
 
+// 2^53 and 2^53 + 1 are two keys, and one when they are compared with a fraction.
+TEST_F(Joins, rows_that_a_conversion_multiplies_are_counted) {
+  table("a", "SELECT 9007199254740992::DOUBLE AS k UNION ALL SELECT 1");
+  table(
+      "b",
+      "SELECT 9007199254740992::BIGINT AS k, 1 AS v UNION ALL SELECT 9007199254740993::BIGINT, 2");
+  const auto checked = check_rows(engine, context, tables, {"a", {}, {{"b", {}, {{"k", "k"}}}}});
+  ASSERT_FALSE(checked.ok());
+  EXPECT_EQ(checked.error().message,
+            "the joins of table \"a\" make 1 rows more than it has; each row must match at most "
+            "one row of a joined table");
+  EXPECT_TRUE(check_rows(engine, context, tables, {"b", {}, {}}).ok());
+}
+
 TEST_F(Joins, names_what_is_not_there) {
   table("flights", "SELECT 1 AS distance, 'a' AS k, TIMESTAMP '2013-01-01' AS t");
   table("planes", "SELECT 1 AS k, 2 AS distance, 'noon' AS t");
@@ -201,6 +215,10 @@ TEST_F(Joins, an_expression_is_one_expression) {
   EXPECT_NE(expression_refusal("a + random()").find("random is not allowed"), std::string::npos);
   EXPECT_NE(expression_refusal("t < now()").find("now is not allowed"), std::string::npos);
   EXPECT_NE(expression_refusal("t < CURRENT_TIMESTAMP").find("not allowed"), std::string::npos);
+  EXPECT_NE(expression_refusal("unnest([1, 2])").find("several rows of one"), std::string::npos);
+  EXPECT_NE(expression_refusal("1 + UNLIST([a, b])").find("several rows"), std::string::npos);
+  EXPECT_NE(expression_refusal("generate_subscripts([1, 2], 1)").find("several rows"),
+            std::string::npos);
   EXPECT_NE(expression_refusal("$1").find("parameters"), std::string::npos);
 }
 

@@ -142,6 +142,7 @@ Result<void> assemble(Job& job) {
   }
   job.progress(0, 2, "joining");
   TRY(std::string sql, data::build_query(job.engine(), job.context(), tables, query));
+  TRY(data::check_rows(job.engine(), job.context(), tables, query));
   if (const std::string order = parameters.string_or("order_by", ""); !order.empty()) {
     sql = "SELECT * FROM (" + sql + ") ORDER BY " + data::quote_identifier(order);
   }

@@ -434,7 +434,9 @@ void check_references(Section& root, const Project& project) {
     const data::Join& join = project.table.query.joins[i];
     const std::string where = "table.joins[" + std::to_string(i) + "]";
     check(join.table, where + ".data");
-    if (join.keys.empty()) root.fail(Value(), where, "\"on\" names no column");
+    if (join.keys.empty() && !join.as_of) {
+      root.fail(Value(), where, "needs \"on\", \"as_of\" or both");
+    }
   }
 }
 
