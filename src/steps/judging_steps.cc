@@ -38,7 +38,7 @@ Result<Judged> judge(const Job& job, const std::filesystem::path& package_direct
   TRY(Rows rows, read_rows(job, "test", parameters));
   Judged judged;
   judged.space = {package.metadata().task, package.metadata().classes};
-  TRY(judged.labels, metric_labels(rows.label, judged.space));
+  TRY(judged.labels, train::label_numbers(rows.label, judged.space));
   TRY(train::Predictions predictions, package.predict(rows.features));
   judged.columns = std::move(rows.features);
   judged.predictions = std::move(predictions.values);

@@ -134,10 +134,4 @@ Result<LearningData> prepare(const Job& job, const LearningParameters& parameter
                       std::move(training_labels), std::move(validation_labels)};
 }
 
-Result<std::vector<double>> metric_labels(const data::Column& label,
-                                          const train::LabelSpace& space) {
-  TRY(const std::vector<float> values, train::label_values(label, space));
-  return std::vector<double>(values.begin(), values.end());
-}
-
 }  // namespace ciclo::steps

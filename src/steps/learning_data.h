@@ -70,8 +70,4 @@ struct LearningData {
 // From the input ports "train" and "validation".
 Result<LearningData> prepare(const Job& job, const LearningParameters& parameters);
 
-// Labels as the metrics take them.
-Result<std::vector<double>> metric_labels(const data::Column& label,
-                                          const train::LabelSpace& space);
-
 }  // namespace ciclo::steps

@@ -62,7 +62,8 @@ Result<void> tune(Job& job) {
   TRY(const LearningData data, prepare(job, parameters));
   if (!data.validation())
     return failed_precondition("tuning needs validation rows, but the split gave none");
-  TRY(const std::vector<double> labels, metric_labels(data.validation_rows.label, data.space));
+  TRY(const std::vector<double> labels,
+      train::label_numbers(data.validation_rows.label, data.space));
 
   const json::Value* space_node = job.parameters().find("space");
   CHECK(space_node != nullptr);
@@ -164,7 +165,8 @@ data::Statistics prediction_statistics(const std::vector<std::string>& names,
 Result<void> report_validation(const Job& job, const LearningData& data, const train::Model& model,
                                const std::vector<double>& predictions) {
   if (predictions.empty()) return {};
-  TRY(const std::vector<double> labels, metric_labels(data.validation_rows.label, data.space));
+  TRY(const std::vector<double> labels,
+      train::label_numbers(data.validation_rows.label, data.space));
   for (const evaluate::MetricKind& metric : evaluate::metrics_of(data.space.task)) {
     TRY(const auto value, evaluate::measure(data.space.task, metric.name,
                                             scored(labels, predictions, model.outputs())));

@@ -417,5 +417,13 @@ TEST(Labels, what_cannot_be_learned_is_refused_in_one_sentence) {
             "label column \"y\" holds the class \"z\", which did not occur in training");
 }
 
+TEST(LabelNumbers, large_targets_keep_their_digits) {
+  const data::Column label{"y", data::ColumnType::kNumber, {16777217, 123456789.25, 3}, {}, {}};
+  const auto space = label_space(label, Task::kRegression);
+  ASSERT_TRUE(space.ok());
+  EXPECT_EQ(*label_numbers(label, *space), label.numbers);
+  EXPECT_EQ(label_values(label, *space)->at(0), 16777216.0F);
+}
+
 }  // namespace
 }  // namespace ciclo::train

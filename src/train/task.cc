@@ -155,21 +155,19 @@ Result<LabelSpace> label_space(const data::Column& label, Task task,
   return space;
 }
 
-Result<std::vector<float>> label_values(const data::Column& label, const LabelSpace& space) {
+Result<std::vector<double>> label_numbers(const data::Column& label, const LabelSpace& space) {
   TRY(check_present(label));
   const bool text = label.type == data::ColumnType::kText;
   if (space.task == Task::kRegression) {
     if (text) return regression_space(label).error();
-    std::vector<float> values;
-    for (const double number : label.numbers) values.push_back(static_cast<float>(number));
-    return values;
+    return label.numbers;
   }
-  std::unordered_map<std::string_view, float> numbers_of_text;
+  std::unordered_map<std::string_view, double> numbers_of_text;
   for (std::size_t i = 0; i < space.classes.size(); ++i) {
-    numbers_of_text[space.classes[i]] = static_cast<float>(i);
+    numbers_of_text[space.classes[i]] = static_cast<double>(i);
   }
-  std::unordered_map<double, float> numbers_of_value;
-  std::vector<float> values;
+  std::unordered_map<double, double> numbers_of_value;
+  std::vector<double> values;
   values.reserve(label.rows());
   for (std::size_t row = 0; row < label.rows(); ++row) {
     if (!text) {
@@ -188,6 +186,14 @@ Result<std::vector<float>> label_values(const data::Column& label, const LabelSp
     if (!text) numbers_of_value[label.numbers[row]] = found->second;
     values.push_back(found->second);
   }
+  return values;
+}
+
+Result<std::vector<float>> label_values(const data::Column& label, const LabelSpace& space) {
+  TRY(const std::vector<double> numbers, label_numbers(label, space));
+  std::vector<float> values;
+  values.reserve(numbers.size());
+  for (const double number : numbers) values.push_back(static_cast<float>(number));
   return values;
 }
 

@@ -45,6 +45,9 @@ Result<LabelSpace> label_space(const data::Column& label, Task task,
 
 // One number a row: the value, or the class's number. invalid_argument for a null, an infinite
 // value, or a class that the space does not have.
+Result<std::vector<double>> label_numbers(const data::Column& label, const LabelSpace& space);
+// The same as learners take them; regression targets beyond 2^24 lose digits here, so metrics take
+// label_numbers().
 Result<std::vector<float>> label_values(const data::Column& label, const LabelSpace& space);
 
 }  // namespace ciclo::train
