@@ -26,6 +26,8 @@ struct Signature {
   };
   std::vector<Column> inputs;
   std::vector<Column> outputs;
+  std::string positive;  // the class that a single probability is of; empty: another task
+  std::vector<std::string> null_texts;  // of CSV: no value, as in the training files
 
   // nullptr when there is no such input.
   const Column* input(std::string_view name) const;

@@ -27,6 +27,8 @@ class PackageModel final : public Model {
     for (const auto& output : package_.signature().outputs) {
       signature_.outputs.push_back({output, data::ColumnType::kNumber, true});
     }
+    signature_.positive = package_.signature().positive;
+    signature_.null_texts = package_.signature().null_texts;
   }
 
   const Signature& signature() const override { return signature_; }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/request.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <limits>
@@ -161,13 +162,14 @@ Result<void> append_cell(data::Column& column, json::View value) {
   return {};
 }
 
-Result<void> append_field(data::Column& column, std::string_view field) {
+Result<void> append_field(data::Column& column, std::string_view field,
+                          std::span<const std::string> null_texts) {
+  if (std::find(null_texts.begin(), null_texts.end(), field) != null_texts.end()) {
+    column.append_null();
+    return {};
+  }
   if (column.type == data::ColumnType::kText) {
-    if (field.empty()) {
-      column.append_null();
-    } else {
-      column.append(field);
-    }
+    column.append(field);
     return {};
   }
   field = trim(field);

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "base/json.h"
@@ -28,9 +30,11 @@ data::Batch empty_rows(const Signature& signature);
 //   text       texts
 Result<void> append_cell(data::Column& column, json::View value);
 
-// The same for a field of CSV, where an empty field is missing (also in columns of text) and all
-// else is text.
-Result<void> append_field(data::Column& column, std::string_view field);
+// The same for a field of CSV. A field that is one of `null_texts` (Signature::null_texts) is
+// missing, in columns of every type: what had no value in training has none in serving. In columns
+// other than text an empty field and the usual words (nan, null, na) are missing too.
+Result<void> append_field(data::Column& column, std::string_view field,
+                          std::span<const std::string> null_texts);
 
 // ISO 8601 as the field writes it, to ms since the epoch: "2013-06-01", "2013-06-01 10:00",
 // "2013-06-01T10:00:00.5Z", "…+02:00". Without a zone: UTC. Digits beyond milliseconds are cut.

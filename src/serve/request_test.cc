@@ -27,9 +27,11 @@ std::string cell(data::ColumnType type, std::string_view json_text) {
   return type == data::ColumnType::kText ? column.texts[0] : json::dump(column.numbers[0]);
 }
 
+const std::vector<std::string> kNullTexts = {"", "NA", "-9"};
+
 std::string field(data::ColumnType type, std::string_view text) {
   auto column = column_of(type);
-  const auto appended = append_field(column, text);
+  const auto appended = append_field(column, text, kNullTexts);
   if (!appended.ok()) return appended.error().message;
   if (column.is_null(0)) return "null";
   return type == data::ColumnType::kText ? column.texts[0] : json::dump(column.numbers[0]);
@@ -68,6 +70,10 @@ TEST(AppendField, takes_text_and_empty_is_missing) {
   EXPECT_EQ(field(kNumber, "nan"), "null");
   EXPECT_EQ(field(kText, ""), "null");
   EXPECT_EQ(field(kText, "NaN"), "NaN");
+  // What had no value in training has none here, in columns of every type.
+  EXPECT_EQ(field(kText, "NA"), "null");
+  EXPECT_EQ(field(kNumber, "-9"), "null");
+  EXPECT_EQ(field(kBoolean, "NA"), "null");
   EXPECT_EQ(field(kBoolean, "True"), json::dump(1.0));
   EXPECT_EQ(field(kTimestamp, "1970-01-01 00:00:01"), json::dump(1000.0));
   EXPECT_EQ(field(kNumber, "x"), "column \"c\": takes number, got \"x\"");

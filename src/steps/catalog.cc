@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "base/version.h"
 #include "steps/data_set.h"
+#include "steps/origin.h"
 
 namespace ciclo::steps {
 namespace {
@@ -183,6 +184,9 @@ Result<pipeline::StepCommand> Catalog::command(const Context& context,
       }
     }
     command.context["blobs"] = std::move(blobs);
+  }
+  if (run.spec.kind == "train") {
+    TRY(command.context["origin"], origin_of(lineage_, context, run));
   }
   if (run.spec.kind == "collect") command.context["capture_root"] = paths_.capture.string();
   if (run.spec.kind == "gate") {

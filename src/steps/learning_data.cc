@@ -113,7 +113,10 @@ Result<LearningData> prepare(const Job& job, const LearningParameters& parameter
   TRY(Rows training, read_rows(job, "train", parameters));
   TRY(Rows validation, read_rows(job, "validation", parameters));
   // Classes are those of the training rows; a class that only validation has is an error there.
-  TRY(train::LabelSpace space, train::label_space(training.label, task));
+  TRY(train::LabelSpace space,
+      train::label_space(
+          training.label, task,
+          parameters.positive.empty() ? std::nullopt : std::optional(parameters.positive)));
   TRY(std::vector<float> training_labels, train::label_values(training.label, space));
   std::vector<float> validation_labels;
   if (validation.label.rows() > 0) {

@@ -23,23 +23,27 @@ namespace ciclo::steps {
 struct LearningParameters {
   std::string target;
   std::string task;
+  std::string positive;              // class of a binary target; empty: the last in order
   std::vector<std::string> columns;  // features; empty: all but target and `exclude`
   std::vector<std::string> exclude;
   json::Value transforms = json::Value::array();
   std::string learner;
   json::Value parameters = json::Value::object();
   std::int64_t seed = 0;
+  std::vector<std::string> null_texts;  // of the examples' source, for Signature::null_texts
 
   template <class V>
   void fields(V& v) {
     v("target", target);
     v("task", task);
+    v.or_default("positive", positive);
     v.or_default("columns", columns);
     v.or_default("exclude", exclude);
     v.or_default("transforms", transforms);
     v("learner", learner);
     v.or_default("parameters", parameters);
     v.or_default("seed", seed);
+    v.or_default("null_texts", null_texts);
   }
 };
 

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/json_fields.h"
+#include "base/version.h"
 #include "data/statistics.h"
 #include "evaluate/metrics.h"
 #include "steps/data_set.h"
@@ -183,6 +184,20 @@ void report_parameters(const Job& job, const json::Value& checked) {
   }
 }
 
+// What the model was made from. Facts of content alone: with ids or times in it, the same training
+// would be another artifact each time, and everything after it would run again.
+json::Value lineage_of(const Job& job, const LearningParameters& parameters) {
+  json::Value lineage = json::Value::object();
+  if (const json::Value* origin = job.environment().find("origin"); origin != nullptr) {
+    lineage = *origin;
+  }
+  lineage["parameters"] = job.parameters();
+  lineage["learner"] = json::Value::object(
+      {{"kind", parameters.learner}, {"version", train::learner_version(parameters.learner)}});
+  lineage["program"] = json::Value::object({{"name", "ciclo"}, {"version", kVersion}});
+  return lineage;
+}
+
 }  // namespace
 
 Result<void> train(Job& job) {
@@ -218,8 +233,9 @@ Result<void> train(Job& job) {
                               .space = data.space,
                               .model = model,
                               .metadata = {},
-                              .lineage = job.environment(),
+                              .lineage = lineage_of(job, parameters),
                               .example = head(data.training_rows.features, 3),
+                              .null_texts = parameters.null_texts,
                               .features = std::make_shared<data::Statistics>(std::move(statistics)),
                               .predictions = nullptr,
                               .windows = {}};

@@ -88,6 +88,7 @@ json::Value learning_parameters(const Project& project) {
   LearningParameters parameters;
   parameters.target = project.target;
   parameters.task = train::task_name(project.task);
+  parameters.positive = project.positive;
   parameters.columns = project.columns;
   for (const auto& name : {project.table.time, project.table.key}) {
     if (!name.empty()) parameters.exclude.push_back(name);
@@ -99,6 +100,8 @@ json::Value learning_parameters(const Project& project) {
   parameters.learner = project.train.learner;
   parameters.parameters = project.train.parameters;
   parameters.seed = project.train.seed;
+  const Source& source = project.data.at(project.table.query.from);
+  parameters.null_texts = data::null_texts_of(source.files, source.options);
   return json::to_value(parameters);
 }
 

@@ -68,6 +68,15 @@ class Section {
     if (!has(key)) return fail(node_, path_, ciclo::quoted(key) + " is missing");
     text(key, out);
   }
+  // A text, or a number or boolean as the text that it was written as.
+  void scalar(std::string_view key, std::string& out) {
+    if (!has(key)) return;
+    const Value& value = *find(key);
+    if (value.is_object() || value.is_array()) {
+      return fail(value, at(key), "expected a text, a number or a boolean, got " + kind(value));
+    }
+    out = value.is_string() ? value.string() : json::dump(value);
+  }
   void number(std::string_view key, double& out, double low, double high) {
     if (!has(key)) return;
     const Value& value = *find(key);
@@ -292,11 +301,15 @@ void read_target(Section& root, Project& project) {
   if (!root.has("target")) return root.fail(Value(), "", "\"target\" is missing");
   if (root.find("target")->is_string()) return root.text("target", project.target);
   Section section = root.child("target");
-  section.only({"column", "task"});
+  section.only({"column", "task", "positive"});
   section.required_text("column", project.target);
   std::string task = "binary";
   section.choice("task", task, {"binary", "multiclass", "regression"});
   if (auto parsed = train::parse_task(task); parsed.ok()) project.task = *parsed;
+  section.scalar("positive", project.positive);
+  if (project.positive.empty() || project.task == train::Task::kBinary) return;
+  section.fail(*section.find("positive"), section.at("positive"),
+               "only a binary task has a positive class, and the task is " + task);
 }
 
 void read_features(Section& root, Project& project) {

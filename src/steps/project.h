@@ -67,6 +67,8 @@ struct Project {
   Table table;
   std::string target;
   train::Task task = train::Task::kBinary;
+  std::string positive;  // class of a binary target whose probability is predicted; empty: the
+                         // second in order
   std::vector<std::string> columns;  // the features; empty: all but target, time and key
   json::Value transforms = json::Value::array();  // as features::parse_spec; the rest by default
   data::SplitRule split;

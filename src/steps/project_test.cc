@@ -147,6 +147,54 @@ TEST(ProjectFile, schema_files_are_read_with_it) {
   EXPECT_EQ(project->data.at("t").schema->columns.size(), 1U);
 }
 
+TEST(Project, json_lines_go_by_both_names) {
+  for (const char* format : {"json", "jsonl"}) {
+    auto project = parse_project(
+        std::string("project: p\ndata: {t: {files: a.txt, format: ") + format + "}}\ntarget: y\n",
+        "ciclo.yaml");
+    ASSERT_TRUE(project.ok()) << project.error().message;
+    EXPECT_EQ(project->data.at("t").options.format, format);
+  }
+}
+
+TEST(Project, a_join_needs_keys_or_a_time) {
+  const std::string head = R"(
+project: p
+data: {a: a.csv, b: b.csv}
+target: y
+table:
+  from: a
+  time: at
+  joins:
+    - )";
+  EXPECT_EQ(error_of(head + "{data: b, as_of: {time: seen}}\n"), "");
+  EXPECT_EQ(error_of(head + "{data: b}\n"),
+            "ciclo.yaml:2:1: table.joins[0]: needs \"on\", \"as_of\" or both");
+}
+
+TEST(Project, the_positive_class_goes_to_the_steps_that_learn) {
+  const auto with = [](const std::string& target) {
+    return "project: p\ndata: {t: t.csv}\ntarget: " + target +
+           "\ntune: {trials: 1, space: {max_depth: "
+           "{low: 2, high: 3, type: int}}}\n";
+  };
+  for (const auto& [written, read] : std::vector<std::pair<std::string, std::string>>{
+           {"churned", "churned"}, {"1", "1"}, {"true", "true"}}) {
+    auto project =
+        parse_project(with("{column: y, task: binary, positive: " + written + "}"), "ciclo.yaml");
+    ASSERT_TRUE(project.ok()) << project.error().message;
+    const auto spec = training_pipeline(*project, submission_of(*project));
+    for (const auto& step : spec->steps) {
+      if (step.kind != "tune" && step.kind != "train") continue;
+      EXPECT_EQ(step.parameters.string_or("positive", ""), read);
+      EXPECT_EQ(step.parameters.find("null_texts")->items().size(), 7U);
+    }
+  }
+  EXPECT_EQ(error_of(with("{column: y, task: regression, positive: high}")),
+            "ciclo.yaml:3:49: target.positive: only a binary task has a positive class, and the "
+            "task is regression");
+}
+
 TEST(ProjectFile, missing_file_says_how_to_make_one) {
   const TemporaryDirectory directory;
   auto project = load_project(directory.path());

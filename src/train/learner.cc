@@ -2,6 +2,7 @@
 #include "train/learner.h"
 
 #include "base/text.h"
+#include "base/version.h"
 #include "train/baseline.h"
 #include "train/lightgbm.h"
 #include "train/linear.h"
@@ -28,6 +29,13 @@ Result<const Learner*> find_learner(std::string_view kind) {
 const std::vector<std::string>& learner_kinds() {
   static const std::vector<std::string> kinds = {"xgboost", "lightgbm", "linear", "baseline"};
   return kinds;
+}
+
+std::string_view learner_version(std::string_view kind) {
+  // As third_party pins them; LightGBM's library does not tell its own.
+  if (kind == "xgboost") return "3.2.0";
+  if (kind == "lightgbm") return "4.7.0";
+  return kVersion;
 }
 
 }  // namespace ciclo::train

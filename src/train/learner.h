@@ -98,4 +98,8 @@ class Learner {
 Result<const Learner*> find_learner(std::string_view kind);
 const std::vector<std::string>& learner_kinds();
 
+// The version of the library that a learner is: of XGBoost, of LightGBM; of this program for its
+// own learners.
+std::string_view learner_version(std::string_view kind);
+
 }  // namespace ciclo::train

@@ -11,12 +11,9 @@
 namespace ciclo::train {
 namespace {
 
-// The version of MLflow whose layout is written, and those of the libraries, as third_party pins
-// them.
+// The version of MLflow whose layout is written.
 constexpr const char* kMlflow = "3.17.2";
 constexpr const char* kPython = "3.11";
-constexpr const char* kXgboost = "3.2.0";
-constexpr const char* kLightgbm = "4.7.0";
 
 // The flavor of MLflow that computes the same as the package; empty when there is none. Those
 // flavors know no transform, so with one they would predict something else.
@@ -80,7 +77,8 @@ std::string flavors(const Package& package, const std::string& flavor) {
   const std::string file(package.model().file_name());
   std::string text = "flavors:\n  ciclo:\n    data: package.json\n    format: 1\n";
   if (flavor == "lightgbm") {
-    text += "  lightgbm:\n    code: null\n    data: " + file + "\n    lgb_version: " + kLightgbm +
+    text += "  lightgbm:\n    code: null\n    data: " + file +
+            "\n    lgb_version: " + std::string(learner_version(flavor)) +
             "\n    model_class: lightgbm.basic.Booster\n";
   }
   if (!flavor.empty()) {
@@ -92,18 +90,9 @@ std::string flavors(const Package& package, const std::string& flavor) {
   if (flavor == "xgboost") {
     text += "  xgboost:\n    code: null\n    data: " + file +
             "\n    model_class: xgboost.core.Booster\n    model_format: ubj\n    xgb_version: " +
-            kXgboost + "\n";
+            std::string(learner_version(flavor)) + "\n";
   }
   return text;
-}
-
-// "2026-11-24 04:33:35.090000", as Python prints a time.
-std::string python_time(std::int64_t ms) {
-  auto text = format_utc(ms);
-  text.pop_back();
-  text[10] = ' ';
-  const auto dot = text.find('.');
-  return dot == std::string::npos ? text + ".000000" : text + "000";
 }
 
 std::string mlmodel_text(const Package& package, const std::string& flavor,
@@ -124,7 +113,8 @@ std::string mlmodel_text(const Package& package, const std::string& flavor,
   text += "  inputs: " + quote_yaml(json::dump(signature_inputs(signature))) + "\n";
   text += "  outputs: " + quote_yaml(json::dump(signature_outputs(signature, flavor))) + "\n";
   text += "  params: null\ntype_hint_from_example: false\n";
-  text += "utc_time_created: '" + python_time(package.metadata().created_ms) + "'\n";
+  // No utc_time_created: the same training must write the same bytes, and a reader that finds none
+  // takes the present. The version in the registry knows when it was made.
   return text;
 }
 
@@ -155,9 +145,9 @@ json::Value split_frame(const data::Batch& rows) {
 }
 
 Result<void> write_environment(const std::filesystem::path& directory, const std::string& flavor) {
-  const std::vector<std::string> needed = {
-      std::string("mlflow==") + kMlflow, "numpy", "pandas", "scipy",
-      flavor + "==" + (flavor == "xgboost" ? kXgboost : kLightgbm)};
+  const std::vector<std::string> needed = {std::string("mlflow==") + kMlflow, "numpy", "pandas",
+                                           "scipy",
+                                           flavor + "==" + std::string(learner_version(flavor))};
   std::string requirements;
   std::string conda = std::string("channels:\n- conda-forge\ndependencies:\n- python=") + kPython +
                       "\n- pip\n- pip:\n";

@@ -26,6 +26,8 @@ struct WrittenPackage {
   Metadata metadata;
   std::vector<SignatureColumn> inputs;
   std::vector<std::string> outputs;
+  std::string positive;
+  std::vector<std::string> null_texts;
   json::Value importance = json::Value::object();  // by output of the transform, for readers
   std::vector<std::vector<json::Value>> example;   // [row][input]; times in ms
 
@@ -36,6 +38,8 @@ struct WrittenPackage {
     v("metadata", metadata);
     v("inputs", inputs);
     v("outputs", outputs);
+    v("positive", positive);
+    v("null_texts", null_texts);
     v.or_default("importance", importance);
     v.or_default("example", example);
   }
@@ -54,8 +58,11 @@ struct WrittenStatistics {
   }
 };
 
-Signature make_signature(const features::Transform& transform, const LabelSpace& space) {
+Signature make_signature(const features::Transform& transform, const LabelSpace& space,
+                         const std::vector<std::string>& null_texts) {
   Signature signature;
+  signature.null_texts = null_texts;
+  if (space.task == Task::kBinary) signature.positive = space.classes[1];
   for (const auto& input : transform.inputs()) {
     signature.inputs.push_back({input.name, input.type, input.nullable});
   }
@@ -158,7 +165,7 @@ Package Package::assemble(Parts parts) {
   metadata.classes = parts.space.classes;
   metadata.learner = std::string(parts.model->kind());
   metadata.rounds = parts.model->rounds();
-  auto signature = make_signature(parts.transform, parts.space);
+  auto signature = make_signature(parts.transform, parts.space, parts.null_texts);
   parts.example = select(parts.example, signature);
   return Package(std::make_shared<const State>(State{std::move(parts), std::move(signature)}));
 }
@@ -185,10 +192,15 @@ Result<Package> Package::load(const fs::path& directory) {
   if (model->outputs() != space.outputs()) {
     return data_loss(directory.string() + ": the model's outputs do not fit the task");
   }
-  const auto signature = make_signature(transform, space);
+  const auto signature = make_signature(transform, space, written.null_texts);
   TRY(auto example, read_example(written.example, signature));
-  Parts parts{std::move(transform), space,   std::move(model),
-              written.metadata,     lineage, std::move(example)};
+  Parts parts{std::move(transform),
+              space,
+              std::move(model),
+              written.metadata,
+              lineage,
+              std::move(example),
+              std::move(written.null_texts)};
   const auto share = [](std::optional<data::Statistics>& from) {
     return from ? std::make_shared<const data::Statistics>(std::move(*from)) : nullptr;
   };
@@ -219,6 +231,8 @@ Result<void> Package::write(const fs::path& directory) const {
                          parts.metadata,
                          signature().inputs,
                          signature().outputs,
+                         signature().positive,
+                         signature().null_texts,
                          write_importance(*this),
                          write_example(parts.example)};
   if (written.metadata.model_uuid.empty()) {

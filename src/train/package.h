@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/result.h"
 #include "data/batch.h"
+#include "data/engine.h"
 #include "features/transform.h"
 #include "train/learner.h"
 #include "train/task.h"
@@ -31,7 +32,9 @@ struct Statistics;
 //   model.ubj|.lgb|.json    the model in its library's own format
 //   transform.json
 //   statistics.json         {"features": …, "predictions": …}, as data::Statistics; "windows"
-//   lineage.json            what the caller knows about the origin
+//   lineage.json            what the caller knows about the origin: facts of the content (hashes,
+//                           parameters, versions) and no ids, so that equal training writes equal
+//                           bytes
 //   input_example.json, serving_input_example.json   the example rows, as MLflow writes them
 //   requirements.txt, conda.yaml, python_env.yaml    beside the flavor python_function
 
@@ -52,7 +55,10 @@ struct SignatureColumn {
 
 struct Signature {
   std::vector<SignatureColumn> inputs;
-  // "probability" (of classes[1]); "value"; or "probability_CLASS", one a class.
+  // Texts that were no value in the training files; a reader of CSV must take them so too.
+  std::vector<std::string> null_texts;
+  std::string positive;  // the class that "probability" is of; empty unless the task is binary
+  // "probability" (of `positive`); "value"; or "probability_CLASS", one a class.
   std::vector<std::string> outputs;
 };
 
@@ -67,9 +73,8 @@ struct Predictions {
 };
 
 struct Metadata {
-  std::string model_uuid;       // 32 hexadecimal digits; empty: write() takes those of the content
-  std::int64_t created_ms = 0;  // UTC
-  std::string target;           // name of the label column
+  std::string model_uuid;  // 32 hexadecimal digits; empty: write() takes those of the content
+  std::string target;      // name of the label column
   Task task = Task::kRegression;
   std::vector<std::string> classes;  // classes[1] is the positive one of a binary task
   std::string learner;
@@ -80,7 +85,6 @@ struct Metadata {
   template <class V>
   void fields(V& v) {
     v("model_uuid", model_uuid);
-    v("created_ms", created_ms);
     v("target", target);
     v("task", task);
     v("classes", classes);
@@ -102,6 +106,7 @@ class Package {
     json::Value lineage = json::Value::object();
     // The raw columns of at most a few rows, from which the input example is written.
     data::Batch example;
+    std::vector<std::string> null_texts = data::CsvDialect{}.null_texts;
     // Reference for drift: of the raw feature columns of the training rows, and of the predictions
     // (columns named as Signature::outputs) on rows that were not trained on. May be null.
     std::shared_ptr<const data::Statistics> features;

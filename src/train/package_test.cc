@@ -50,7 +50,7 @@ Package make_package(const data::Batch& rows, std::string_view spec_text, std::s
   statistics.add(rows);
   Package::Parts parts{fitted.transform, space, std::move(model).value()};
   parts.metadata.target = "y";
-  parts.metadata.created_ms = 1'700'000'000'120;
+  parts.null_texts = {"", "?"};
   parts.metadata.training_rows = static_cast<std::int64_t>(rows.rows());
   parts.lineage = json::Value::object({{"training", "version-7"}});
   parts.features = std::make_shared<const data::Statistics>(statistics.build());
@@ -103,6 +103,8 @@ TEST_P(EachLearner, package_predicts_the_same_after_writing_and_loading) {
   EXPECT_TRUE(signature.inputs[0].nullable);
   EXPECT_EQ(signature.inputs[2].type, data::ColumnType::kTimestamp);
   EXPECT_EQ(signature.outputs, (std::vector<std::string>{"probability"}));
+  EXPECT_EQ(signature.positive, "true");
+  EXPECT_EQ(signature.null_texts, (std::vector<std::string>{"", "?"}));
   // The stored example predicts what its row did.
   EXPECT_EQ(loaded->predict(loaded->example())->values[0], expected->values[0]);
 }
@@ -212,7 +214,6 @@ signature:
   outputs: '[{"type":"tensor","tensor-spec":{"dtype":"float32","shape":[-1]}}]'
   params: null
 type_hint_from_example: false
-utc_time_created: '2023-11-14 22:13:20.120000'
 )");
 }
 

@@ -23,8 +23,10 @@ json::Value signature_json(const serve::Signature& signature) {
     }
     return list;
   };
-  return json::Value::object({{"inputs", columns(signature.inputs, true)},
-                              {"outputs", columns(signature.outputs, false)}});
+  json::Value out = json::Value::object({{"inputs", columns(signature.inputs, true)},
+                                         {"outputs", columns(signature.outputs, false)}});
+  if (!signature.positive.empty()) out["positive"] = signature.positive;
+  return out;
 }
 
 // The upper bound of the bucket in which the share of requests lies; null without requests.

@@ -286,7 +286,7 @@ Result<Invocation> parse_csv_body(const MediaType& type, std::string_view body,
     }
     for (std::size_t field = 0; field < targets.size(); ++field) {
       if (targets[field] == nullptr) continue;
-      TRY(serve::append_field(*targets[field], records[i][field]));
+      TRY(serve::append_field(*targets[field], records[i][field], signature.null_texts));
     }
   }
   return out;
