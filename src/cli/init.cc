@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/table.h"
+#include "data/choose_split.h"
 #include "data/guess.h"
 #include "data/ingest.h"
 #include "data/schema.h"
@@ -17,6 +18,15 @@
 namespace ciclo::cli {
 namespace {
 
+constexpr std::size_t kNameMax = 64;  // of projects and tables
+
+// What a look at the table tells.
+struct Looked {
+  data::Guess guess;
+  data::Statistics statistics;
+  data::SplitChoice split;
+};
+
 // A name for data set, model and endpoint, from the file's: "Sales 2024.csv.gz" → "sales_2024".
 std::string name_from(const std::filesystem::path& file) {
   std::string stem = file.filename().string();
@@ -25,6 +35,7 @@ std::string name_from(const std::filesystem::path& file) {
     const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
     if (!plain) c = '_';
   }
+  if (stem.size() > kNameMax) stem.resize(kNameMax);
   return stem.empty() ? "model" : stem;
 }
 
@@ -65,14 +76,18 @@ std::string features_section(const data::Guess& guess) {
   return text;
 }
 
-std::string split_section(const data::Guess& guess) {
-  if (!guess.time_column.empty()) {
-    return "# The newest rows test, those before validate: as in life, the model is judged on what "
-           "comes later.\n"
-           "split: {by: time, validation: 0.15, test: 0.15}\n";
-  }
-  return "# The same rows fall into the same part each time.\n"
-         "split: {by: random, validation: 0.15, test: 0.2, seed: 7}\n";
+std::string split_section(const data::SplitChoice& split) {
+  const data::SplitRule& rule = split.rule;
+  const bool by_time = rule.kind == data::SplitKind::kTime;
+  std::string text = by_time ? "# The newest rows test, those before validate: as in life, the "
+                               "model is judged on what comes later.\n"
+                             : "# The same rows fall into the same part each time.\n";
+  for (const auto& reason : split.reasons) text += "# Note: " + reason + "\n";
+  text += std::string("split: {by: ") + (by_time ? "time" : "random") +
+          ", validation: " + number_text(rule.validation, 2) +
+          ", test: " + number_text(rule.test, 2);
+  if (!by_time) text += ", seed: " + std::to_string(rule.seed);
+  return text + "}\n";
 }
 
 std::string train_section(std::int64_t rows) {
@@ -106,7 +121,8 @@ std::string gate_section(const data::Guess& guess) {
   std::string metric = "auc";
   if (guess.task == data::Task::kRegression) {
     limit = "{metric: r2, min: 0.0}";
-    metric = "rmse";
+    // Free of the target's unit, so that the margin below means the same for every table.
+    metric = "r2";
   }
   if (guess.task == data::Task::kMulticlass) {
     const double chance = 1.0 / static_cast<double>(std::max<std::size_t>(2, guess.classes.size()));
@@ -125,8 +141,19 @@ std::string gate_section(const data::Guess& guess) {
          metric + ", mode: non_inferior, margin: 0.02}\n";
 }
 
-std::string project_text(const std::string& name, const std::string& file, const data::Guess& guess,
-                         std::int64_t rows) {
+std::string target_section(const data::Guess& guess) {
+  std::string text =
+      "target: {column: " + yaml_text(guess.target) +
+      ", task: " + std::string(data::enum_names(guess.task)[static_cast<std::size_t>(guess.task)]);
+  if (guess.task != data::Task::kBinary) return text + "}\n";
+  return "# The model answers the probability of the positive class.\n" + text +
+         ", positive: " + yaml_text(guess.classes[1]) + "}\n";
+}
+
+std::string project_text(const std::string& name, const std::string& file, const Looked& looked) {
+  const data::Guess& guess = looked.guess;
+  const std::int64_t rows = looked.statistics.rows;
+  const bool by_time = looked.split.rule.kind == data::SplitKind::kTime;
   std::string text = "# Made by `ciclo init` from " + file + ", " + count_text(rows) +
                      " rows. Change what you know better.\n"
                      "#\n"
@@ -142,18 +169,17 @@ std::string project_text(const std::string& name, const std::string& file, const
           "\n    schema: schemas/" + name + ".yaml\n\n";
   text += "table:\n  from: " + yaml_text(name) + "\n";
   text += "  where: " + yaml_text(data::quote_identifier(guess.target) + " IS NOT NULL") + "\n";
-  if (!guess.time_column.empty()) {
+  if (by_time) {
     text += "  time: " + yaml_text(guess.time_column) + "    # from when on a row is known\n";
   }
-  text += "\ntarget: {column: " + yaml_text(guess.target) + ", task: " +
-          std::string(data::enum_names(guess.task)[static_cast<std::size_t>(guess.task)]) + "}\n\n";
-  text += features_section(guess) + "\n" + split_section(guess) + "\n" + train_section(rows) +
-          "\n" + gate_section(guess);
+  text += "\n" + target_section(guess) + "\n";
+  text += features_section(guess) + "\n" + split_section(looked.split) + "\n" +
+          train_section(rows) + "\n" + gate_section(guess);
   text += "\ndeploy: {endpoint: " + yaml_text(name) + "}\n\n";
   text +=
       "# Live predictions are compared with the training data, window by window.\n"
       "monitor:\n  window: 1d\n  drift: {psi: 0.2}\n";
-  if (!guess.time_column.empty()) {
+  if (by_time) {
     text +=
         "\n# An alarm trains a challenger on recent rows and labels; the gate decides.\n"
         "retrain: {on: [drift, quality], window: 90d, test: 7d, cooldown: 7d}\n";
@@ -170,11 +196,6 @@ std::string relative_name(const std::filesystem::path& file,
   return relative.string();
 }
 
-struct Looked {
-  data::Guess guess;
-  data::Statistics statistics;
-};
-
 Result<Looked> look_at(const std::string& file, const std::string& target) {
   SystemClock clock;
   const Context context;
@@ -190,6 +211,15 @@ Result<Looked> look_at(const std::string& file, const std::string& target) {
   Looked looked;
   TRY(looked.statistics, data::compute_statistics(engine, context, table));
   TRY(looked.guess, data::guess_table(engine, context, table, looked.statistics, target));
+  if (looked.statistics.find(target)->nulls > 0) {
+    const std::string labelled = (work.path() / "labelled.parquet").string();
+    TRY(engine.write_parquet(
+        context, {table},
+        "SELECT * FROM \"table\" WHERE " + data::quote_identifier(target) + " IS NOT NULL",
+        labelled));
+    table.files = {labelled};
+  }
+  TRY(looked.split, data::choose_split(engine, context, table, looked.guess));
   return looked;
 }
 
@@ -203,8 +233,7 @@ Result<void> init(Session& session, const InitOptions& options) {
   }
   TRY(const Looked looked, look_at(options.file, options.target));
   const std::string name = name_from(options.file);
-  const std::string text = project_text(name, relative_name(options.file, directory), looked.guess,
-                                        looked.statistics.rows);
+  const std::string text = project_text(name, relative_name(options.file, directory), looked);
   // What is written must be a project that runs.
   if (auto project = steps::parse_project(text, "ciclo.yaml"); !project.ok()) {
     return internal("the project made is not valid: " + project.error().message);

@@ -72,6 +72,17 @@ bool named_as_time(std::string_view name) {
   return has_word(name, kTimeWords);
 }
 
+constexpr double kYearMs = 365.25 * 86'400'000;
+// A class of pupils is born within two years, and so are the events of a short table.
+constexpr double kBirthYears = 3;
+constexpr double kLongBefore = 10;
+
+bool named_as_birth(std::string_view name) {
+  static constexpr std::array<std::string_view, 7> kBirthWords = {
+      "birth", "dob", "born", "birthday", "birthdate", "birthtime", "birthdt"};
+  return has_word(name, kBirthWords);
+}
+
 bool nearly_unique(const ColumnStatistics& column) {
   return static_cast<double>(column.distinct) >= 0.98 * static_cast<double>(column.present());
 }
@@ -121,6 +132,11 @@ class Guesser {
     }
     const std::string what = "target " + quoted(guess_.target);
     if (target_->present() == 0) return invalid_argument(what + " is null in every row");
+    if (target_->infinite > 0) {
+      return invalid_argument(what + " is infinite in " + std::to_string(target_->infinite) +
+                              (target_->infinite == 1 ? " row" : " rows") +
+                              "; expected finite numbers, or no value where it is not known");
+    }
     if (target_->distinct == 1) {
       const std::string value = target_->top.empty() ? "" : target_->top[0].value;
       return invalid_argument(what + " is " + quoted(value) +
@@ -355,6 +371,19 @@ class Guesser {
     return whole ? name + ".0" : name;
   }
 
+  // Whether a column of times says when something began long ago, such as a date of birth, and not
+  // when the row happened.
+  bool is_long_before(const ColumnStatistics& column) const {
+    if (!column.min || !column.max || !column.mean) return false;
+    if (named_as_birth(column.name) && *column.max - *column.min > kBirthYears * kYearMs)
+      return true;
+    return std::any_of(statistics_.columns.begin(), statistics_.columns.end(),
+                       [&](const ColumnStatistics& other) {
+                         return other.type == ColumnType::kTimestamp && other.mean &&
+                                *other.mean - *column.mean > kLongBefore * kYearMs;
+                       });
+  }
+
   void choose_time() {
     const ColumnStatistics* best = nullptr;
     const auto rank = [](const ColumnStatistics& column) {
@@ -363,6 +392,7 @@ class Guesser {
     for (const auto& column : statistics_.columns) {
       if (column.type != ColumnType::kTimestamp || column.nulls > 0 || column.distinct < 2)
         continue;
+      if (is_long_before(column)) continue;
       if (best == nullptr || rank(column) > rank(*best)) best = &column;
     }
     if (best != nullptr) guess_.time_column = best->name;

@@ -53,8 +53,9 @@ struct Guess {
   std::string target;
   Task task = Task::kBinary;
   std::vector<std::string>
-      classes;              // of the target, sorted as numbers or text; of binary: negative first
-  std::string time_column;  // empty: none
+      classes;  // of the target, sorted as numbers or text; of binary: negative first
+  // When the row happened; never a date of birth or of what was long before. Empty: none.
+  std::string time_column;
   std::vector<std::string> key_columns;
   std::vector<std::string> warnings;  // one sentence each
 
@@ -71,8 +72,8 @@ struct Guess {
 };
 
 // invalid_argument when there is no such target (with the nearest name), or when it cannot be
-// learned: all null, constant (a table with one class), or a text that is different in nearly every
-// row.
+// learned: all null, infinite in some row, constant (a table with one class), or a text that is
+// different in nearly every row.
 Result<Guess> guess_table(const Engine& engine, const Context& context, const Table& table,
                           const Statistics& statistics, std::string_view target);
 

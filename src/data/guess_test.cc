@@ -101,6 +101,32 @@ TEST_F(Guesses, refuse_what_cannot_be_learned) {
             "classes, or numbers");
 }
 
+TEST_F(Guesses, refuse_infinite_targets) {
+  EXPECT_EQ(refusal("CASE WHEN i % 2 = 0 THEN 1 ELSE 'inf'::DOUBLE END AS y, i AS x", "y", 4),
+            "target \"y\" is infinite in 2 rows; expected finite numbers, or no value where it is "
+            "not known");
+  EXPECT_EQ(refusal("CASE WHEN i = 0 THEN '-inf'::DOUBLE ELSE i * 1.5 END AS y, i AS x", "y"),
+            "target \"y\" is infinite in 1 row; expected finite numbers, or no value where it is "
+            "not known");
+}
+
+TEST_F(Guesses, take_no_date_of_birth_for_the_time) {
+  const std::string born = "TIMESTAMP '1950-01-01' + to_days((hash(i) % 18000)::INTEGER)";
+  EXPECT_EQ(guess("i % 2 = 0 AS y, sin(i) AS x, " + born + " AS date_of_birth", "y").time_column,
+            "");
+  // Whatever its name is: the rows happened decades later.
+  EXPECT_EQ(guess("i % 2 = 0 AS y, " + born +
+                      " AS start_date, TIMESTAMP '2019-01-01' + "
+                      "to_hours(i) AS seen",
+                  "y")
+                .time_column,
+            "seen");
+  // A register of births is a table of events.
+  EXPECT_EQ(
+      guess("i % 2 = 0 AS y, TIMESTAMP '2019-01-01' + to_hours(i) AS birth_time", "y").time_column,
+      "birth_time");
+}
+
 TEST_F(Guesses, suspect_columns_that_hold_the_answer) {
   const Guess guess = this->guess(
       "hash(i) % 4 = 0 AS y, (hash(i) % 4 = 0)::INTEGER + 5 AS copy, CASE WHEN hash(i) % 4 = 0 "
