@@ -129,7 +129,7 @@ struct Platform::Services {
         logged_models(*database, clock, ids, random),
         artifacts(*database, *blobs, clock),
         registry(*database, events, clock),
-        model_runs(tracking, lineage),
+        model_runs(tracking, lineage, artifacts),
         catalog({options.program, options.root / "capture"}, *blobs, lineage, data_sets, artifacts,
                 registry, model_runs),
         launcher(compute::process_launcher(clock)),

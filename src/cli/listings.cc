@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Commands that show what there is: data, models, runs, endpoints, status.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
@@ -246,11 +247,57 @@ Result<void> runs_list(Session& session, std::int64_t limit) {
   return {};
 }
 
+namespace {
+
+// evaluation/report.json of a run; null when it was not evaluated.
+Result<json::Value> report_of_run(Api& api, const std::string& id, const json::Value& info) {
+  constexpr std::string_view kReport = "evaluation/report.json";
+  constexpr std::string_view kScheme = "mlflow-artifacts:/";
+  TRY(const json::Value listed,
+      api.get("/api/2.0/mlflow/artifacts/list?path=evaluation&run_id=" + http::percent_encode(id)));
+  const auto& files = items_of(listed, "files");
+  const bool there = std::any_of(files.begin(), files.end(), [&](const json::Value& file) {
+    return file.string_or("path", "") == kReport;
+  });
+  const std::string uri = info.string_or("artifact_uri", "");
+  if (!there || !uri.starts_with(kScheme)) return json::Value();
+  return api.get("/api/2.0/mlflow-artifacts/artifacts/" + uri.substr(kScheme.size()) + "/" +
+                 std::string(kReport));
+}
+
+std::string interval(const json::Value& metric) {
+  const std::string low = cell(metric, "low");
+  const std::string high = cell(metric, "high");
+  return low == "-" || high == "-" ? "-" : low + " … " + high;
+}
+
+void print_report(const json::Value& report) {
+  Table metrics({"on test rows", "value", "interval"});
+  for (const auto& metric : items_of(report, "metrics")) {
+    metrics.add({cell(metric, "metric"), cell(metric, "value"), interval(metric)});
+  }
+  metrics.print();
+  Table slices({"slice", "rows", "metric", "value", "interval"});
+  for (const auto& slice : items_of(report, "slices")) {
+    const auto& measured = items_of(slice, "metrics");
+    if (measured.empty()) continue;
+    slices.add({cell(slice, "column") + "=" + cell(slice, "value"),
+                count_text(slice.integer_or("rows", 0)), cell(measured.front(), "metric"),
+                cell(measured.front(), "value"), interval(measured.front())});
+  }
+  if (slices.empty()) return;
+  std::printf("\n");
+  slices.print();
+}
+
+}  // namespace
+
 Result<void> runs_show(Session& session, const std::string& id) {
   TRY(Api * api, session.api());
   TRY(const json::Value answer,
       api->get("/api/2.0/mlflow/runs/get?run_id=" + http::percent_encode(id)));
   const json::Value& run = *answer.find("run");
+  TRY(const json::Value report, report_of_run(*api, id, *run.find("info")));
   session.show(run, [&] {
     const json::Value& info = *run.find("info");
     std::printf("%s  %s  %s\n\n", cell(info, "run_id").c_str(), cell(info, "run_name").c_str(),
@@ -263,6 +310,7 @@ Result<void> runs_show(Session& session, const std::string& id) {
       if (!table.empty()) table.print();
       std::printf("\n");
     }
+    if (!report.is_null()) print_report(report);
   });
   return {};
 }

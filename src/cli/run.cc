@@ -62,6 +62,37 @@ json::Value properties_of(const json::Value& run, std::string_view kind) {
   return properties == nullptr ? json::Value() : *properties;
 }
 
+std::string interval_text(const json::Value* low, const json::Value* high) {
+  if (low == nullptr || high == nullptr || !low->is_number() || !high->is_number()) return "-";
+  return number_text(low->number(), 4) + " … " + number_text(high->number(), 4);
+}
+
+void print_report(const json::Value& report) {
+  const json::Value* intervals = report.find("intervals");
+  Table metrics({"metric", "on test rows", "95 % interval"});
+  for (const auto& [key, value] : report.members()) {
+    if (key == "rows" || !value.is_number()) continue;
+    const json::Value* ends = intervals == nullptr ? nullptr : intervals->find(key);
+    const bool known = ends != nullptr && ends->is_array() && ends->items().size() == 2;
+    metrics.add({key, number_text(value.number(), 4),
+                 known ? interval_text(&ends->items()[0], &ends->items()[1]) : "-"});
+  }
+  metrics.print();
+  const json::Value* slices = report.find("slices");
+  if (slices == nullptr || !slices->is_array() || slices->items().empty()) return;
+  Table parts({"slice", "rows", "metric", "value", "95 % interval"});
+  for (const auto& slice : slices->items()) {
+    const json::Value* observed = slice.find("observed");
+    const bool defined = observed != nullptr && observed->is_number();
+    parts.add({slice.string_or("column", "") + "=" + slice.string_or("value", ""),
+               count_text(slice.integer_or("rows", 0)), slice.string_or("metric", ""),
+               defined ? number_text(observed->number(), 4) : "-",
+               interval_text(slice.find("low"), slice.find("high"))});
+  }
+  std::printf("\n");
+  parts.print();
+}
+
 void print_summary(const steps::Project& project, const json::Value& run, const Session& session) {
   std::size_t cached = 0;
   const json::Value* steps = run.find("steps");
@@ -73,14 +104,7 @@ void print_summary(const steps::Project& project, const json::Value& run, const 
       run.string_or("state", "").c_str(), cached, steps->items().size(),
       duration_text(run.integer_or("ended_ms", 0) - run.integer_or("created_ms", 0)).c_str());
   const json::Value report = properties_of(run, "evaluate");
-  if (report.is_object()) {
-    Table table({"metric", "on test rows"});
-    for (const auto& [key, value] : report.members()) {
-      if (key == "rows" || !value.is_number()) continue;
-      table.add({key, number_text(value.number(), 4)});
-    }
-    table.print();
-  }
+  if (report.is_object()) print_report(report);
   const json::Value decision = properties_of(run, "gate");
   if (decision.is_object()) std::printf("gate: %s\n", decision.string_or("summary", "").c_str());
   if (project.endpoint.empty() || run.string_or("state", "") != "succeeded") return;

@@ -46,6 +46,34 @@ Result<Judged> judge(const Job& job, const std::filesystem::path& package_direct
   return judged;
 }
 
+// Of the report, what a summary shows: intervals, and the headline metric of each slice.
+void tell_intervals(const Job& job, const evaluate::Report& report) {
+  json::Value intervals = json::Value::object();
+  for (const evaluate::MetricValue& metric : report.metrics) {
+    if (!metric.low || !metric.high) continue;
+    json::Value& ends = intervals[metric.metric] = json::Value::array();
+    ends.push_back(*metric.low);
+    ends.push_back(*metric.high);
+  }
+  job.property("report", "intervals", intervals);
+  json::Value slices = json::Value::array();
+  for (const evaluate::SliceReport& slice : report.slices) {
+    if (slice.metrics.empty()) continue;
+    const evaluate::MetricValue& headline = slice.metrics.front();
+    const auto number = [](const std::optional<double>& value) {
+      return value ? json::Value(*value) : json::Value();
+    };
+    slices.push_back(json::Value::object({{"column", slice.column},
+                                          {"value", slice.value},
+                                          {"rows", slice.rows},
+                                          {"metric", headline.metric},
+                                          {"observed", number(headline.value)},
+                                          {"low", number(headline.low)},
+                                          {"high", number(headline.high)}}));
+  }
+  job.property("report", "slices", slices);
+}
+
 }  // namespace
 
 Result<void> evaluate(Job& job) {
@@ -58,6 +86,7 @@ Result<void> evaluate(Job& job) {
       evaluate::evaluate(judged.space.task, judged.scored(), judged.columns, options));
   TRY(write_file_durably(job.output("report") / "report.json", evaluate::write_report(report)));
   job.property("report", "rows", report.rows);
+  tell_intervals(job, report);
   for (const evaluate::MetricValue& metric : report.metrics) {
     if (!metric.value) continue;
     job.metric("test_" + metric.metric, *metric.value, 0);

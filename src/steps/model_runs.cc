@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "steps/model_runs.h"
 
+#include <filesystem>
 #include <utility>
 #include <vector>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "steps/pipelines_of_project.h"
 
@@ -29,14 +31,15 @@ std::string text_of(const json::Value& value) {
 
 void warn(const pipeline::StepRun& run, const Error& error) {
   log::warn(
-      "a step's metrics were not logged",
+      "what a step says was not logged",
       {{"step", run.spec.name}, {"execution", run.execution_id.str()}, {"error", error.message}});
 }
 
 }  // namespace
 
-ModelRuns::ModelRuns(tracking::Tracking& tracking, lineage::Lineage& lineage)
-    : tracking_(tracking), lineage_(lineage) {}
+ModelRuns::ModelRuns(tracking::Tracking& tracking, lineage::Lineage& lineage,
+                     tracking::Artifacts& artifacts)
+    : tracking_(tracking), lineage_(lineage), artifacts_(artifacts) {}
 
 Result<tracking::RunId> ModelRuns::create(const Context& context, const pipeline::StepRun& run) {
   TRY(const tracking::ExperimentId experiment,
@@ -162,8 +165,69 @@ Result<void> ModelRuns::log_trial(const Context& context, const pipeline::StepRu
   return {};
 }
 
+namespace {
+
+// The output port and file of a step that tell how a model was judged; empty for other steps.
+std::pair<std::string, std::string> evidence_of(std::string_view kind) {
+  if (kind == "evaluate") return {"report", "report.json"};
+  if (kind == "gate") return {"decision", "decision.json"};
+  if (kind == "tune") return {"parameters", "trials.json"};
+  return {};
+}
+
+}  // namespace
+
+Result<void> ModelRuns::keep_evidence(const Context& context, const pipeline::StepRun& run,
+                                      const tracking::RunId& id) {
+  TRY(const tracking::RunInfo info, tracking_.run_info(context, id));
+  TRY(const auto directory, tracking::ArtifactPath::from_uri(info.artifact_uri + "/evaluation"));
+  if (run.spec.kind == "train") return link_validations(context, run, directory);
+  const auto [port, name] = evidence_of(run.spec.kind);
+  if (name.empty()) return {};
+  TRY(const auto file, tracking::ArtifactPath::parse(name));
+  const auto from = std::filesystem::path(run.output(port)) / name;
+  TRY(artifacts_.put(context, directory / file, [&](blob::Writer& writer) {
+    return read_file_in_pieces(from, [&](std::string_view piece) { return writer.write(piece); });
+  }));
+  return {};
+}
+
+// The reports on the tables that the training rows came from: they were written before the run
+// began, perhaps by an earlier pipeline run.
+Result<void> ModelRuns::link_validations(const Context& context, const pipeline::StepRun& run,
+                                         const tracking::ArtifactPath& directory) {
+  const pipeline::InputArtifact* rows = run.input("train");
+  if (rows == nullptr) return {};
+  TRY(const lineage::Graph origin,
+      lineage_.upstream(context, lineage::ArtifactId(rows->artifact_id),
+                        lineage::Limits().depth_max));
+  std::vector<tracking::ArtifactLink> links;
+  for (const auto& artifact : origin.artifacts) {
+    if (artifact.type != "dataset") continue;
+    TRY(const lineage::Graph uses, lineage_.downstream(context, artifact.artifact_id, 1));
+    for (const auto& execution : uses.executions) {
+      if (execution.kind != "validate" || execution.outputs.empty()) continue;
+      TRY(const lineage::Tree tree, lineage_.tree(context, execution.outputs.front().artifact_id));
+      const lineage::File* file = tree.find("validation.json");
+      if (file == nullptr) continue;
+      const json::Value* parameters = execution.properties.find("parameters");
+      const std::string table = parameters == nullptr ? "" : parameters->string_or("table", "");
+      TRY(const auto name, tracking::ArtifactPath::parse("validation_" + table + ".json"));
+      links.push_back({directory / name, file->hash, file->size});
+    }
+  }
+  return artifacts_.link(context, links);
+}
+
 void ModelRuns::ended(const pipeline::StepRun& run, pipeline::State state,
                       const std::optional<Error>& error) {
+  const Context context = context_of(run);
+  if (state == pipeline::State::kSucceeded && (learns(run.spec.kind) || judges(run.spec.kind))) {
+    auto of = target(context, run);
+    Result<void> kept = of.ok() ? Result<void>() : Result<void>(of.error());
+    if (of.ok() && *of) kept = keep_evidence(context, run, **of);
+    if (!kept.ok()) warn(run, kept.error());
+  }
   if (!learns(run.spec.kind)) return;
   std::optional<tracking::RunId> id;
   {
@@ -173,7 +237,6 @@ void ModelRuns::ended(const pipeline::StepRun& run, pipeline::State state,
     id = found->second;
     runs_.erase(found);
   }
-  const Context context = context_of(run);
   if (error) {
     const tracking::Tag tag{"ciclo.error", error->message};
     if (auto set = tracking_.set_tags(context, *id, std::span(&tag, 1)); !set.ok())

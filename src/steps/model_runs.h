@@ -12,11 +12,14 @@
 #include "base/result.h"
 #include "lineage/lineage.h"
 #include "pipeline/observer.h"
+#include "tracking/artifacts.h"
 #include "tracking/tracking.h"
 
 // The tracking runs of steps that learn. Each execution of train or tune is a run in the experiment
 // named after the pipeline, with what the step says as params and metrics; each trial is a run
 // below that of its study. What evaluate and gate say of a model goes to the run that trained it.
+// Below `evaluation/` of the run lie the files that tell how it was judged: report.json and
+// decision.json, trials.json of a study, and validation_TABLE.json of the tables it learned from.
 // Safe to share between threads.
 
 namespace ciclo::steps {
@@ -25,8 +28,9 @@ inline constexpr const char* kExecutionTag = "ciclo.execution_id";
 
 class ModelRuns final : public pipeline::StepObserver {
  public:
-  // Both must outlive the observer.
-  ModelRuns(tracking::Tracking& tracking, lineage::Lineage& lineage);
+  // All must outlive the observer.
+  ModelRuns(tracking::Tracking& tracking, lineage::Lineage& lineage,
+            tracking::Artifacts& artifacts);
 
   void started(const pipeline::StepRun& run) override;
   void said(const pipeline::StepRun& run, std::span<const pipeline::StepMessage> messages) override;
@@ -48,8 +52,14 @@ class ModelRuns final : public pipeline::StepObserver {
   Result<void> log_trial(const Context& context, const pipeline::StepRun& run,
                          const tracking::RunId& study, const json::Value& trial);
 
+  Result<void> keep_evidence(const Context& context, const pipeline::StepRun& run,
+                             const tracking::RunId& id);
+  Result<void> link_validations(const Context& context, const pipeline::StepRun& run,
+                                const tracking::ArtifactPath& directory);
+
   tracking::Tracking& tracking_;
   lineage::Lineage& lineage_;
+  tracking::Artifacts& artifacts_;
   std::mutex mutex_;
   std::map<std::string, tracking::RunId>
       runs_;  // execution → run, while it runs; guarded by mutex_
