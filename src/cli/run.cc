@@ -150,8 +150,9 @@ Result<void> print_plan(Session& session, Api& api, const steps::Submission& sub
 
 Result<void> run(Session& session, const RunOptions& options) {
   TRY(const steps::Project project, load_project(session.project, options.set));
+  TRY(const SourceFiles files, find_sources(project, session.project));
   TRY(Api * api, session.api());
-  TRY(const steps::Submission submission, prepare_submission(*api, project, session.project));
+  TRY(const steps::Submission submission, prepare_submission(*api, project, files));
   if (options.plan) return print_plan(session, *api, submission);
   TRY(const json::Value started, api->post("/api/v1/projects/runs", json::to_value(submission)));
   const std::string id = started.string_or("pipeline_run_id", "");

@@ -10,9 +10,21 @@ Result<Api*> Session::api() {
   if (!server.empty()) {
     TRY(api_, wiring_.open_remote(server));
   } else {
-    TRY(api_, wiring_.open_local(root.empty() ? project / ".ciclo" : root));
+    TRY(api_, wiring_.open_local(local_root()));
   }
   return api_.get();
+}
+
+Result<Api*> Session::existing_api() {
+  if (api_ == nullptr && server.empty() && !std::filesystem::exists(local_root())) {
+    return failed_precondition("nothing was run here yet: there is no " + local_root().string() +
+                               "; `ciclo run` makes it, or name a platform with --server");
+  }
+  return api();
+}
+
+std::filesystem::path Session::local_root() const {
+  return root.empty() ? project / ".ciclo" : root;
 }
 
 void Session::show(const json::Value& document, const std::function<void()>& print) const {

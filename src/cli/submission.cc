@@ -54,14 +54,23 @@ Result<std::vector<std::string>> expand_below(const std::filesystem::path& direc
   return data::expand_paths(below);
 }
 
-Result<steps::Submission> prepare_submission(Api& api, const steps::Project& project,
-                                             const std::filesystem::path& directory) {
-  steps::Submission submission;
-  submission.project = project.source;
+Result<SourceFiles> find_sources(const steps::Project& project,
+                                 const std::filesystem::path& directory) {
+  SourceFiles found;
   for (const auto& [table, source] : project.data) {
     auto files = expand_below(directory, source.files);
     if (!files.ok()) return files.error().with_context("data." + table);
-    for (const auto& file : *files) {
+    found[table] = std::move(files).value();
+  }
+  return found;
+}
+
+Result<steps::Submission> prepare_submission(Api& api, const steps::Project& project,
+                                             const SourceFiles& files) {
+  steps::Submission submission;
+  submission.project = project.source;
+  for (const auto& [table, source] : project.data) {
+    for (const auto& file : files.at(table)) {
       auto hash = api.upload(file);
       if (!hash.ok()) return hash.error().with_context("data." + table);
       submission.files[table].push_back({std::filesystem::path(file).filename().string(), *hash});

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -20,10 +21,16 @@ Result<void> set_in_document(json::Value& document, const std::string& assignmen
 Result<steps::Project> load_project(const std::filesystem::path& directory,
                                     const std::vector<std::string>& assignments);
 
-// Uploads the project's source files, those that are not there yet, and gathers what a platform
-// needs to run it.
+// Table → its source files, found from the project's directory. not_found names the table and the
+// pattern. Asked before a platform is opened, so that a missing file leaves nothing behind.
+using SourceFiles = std::map<std::string, std::vector<std::string>>;
+Result<SourceFiles> find_sources(const steps::Project& project,
+                                 const std::filesystem::path& directory);
+
+// Uploads the files, those that are not there yet, and gathers what a platform needs to run the
+// project.
 Result<steps::Submission> prepare_submission(Api& api, const steps::Project& project,
-                                             const std::filesystem::path& directory);
+                                             const SourceFiles& files);
 
 // The files that patterns name, relative ones taken from `directory`.
 Result<std::vector<std::string>> expand_below(const std::filesystem::path& directory,
