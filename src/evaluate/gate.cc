@@ -235,6 +235,15 @@ Result<GateCheck> check_champion(const GateSpec& gate, const ChampionRule& rule,
   return check;
 }
 
+GateCheck check_incomparable(const GateSpec& gate, const std::string& obstacle) {
+  GateCheck check;
+  check.name = "comparable with the champion";
+  check.passed = gate.incomparable_champion == Incomparable::kReplace;
+  check.reason = obstacle;
+  if (!check.passed) check.reason += " (gate.incomparable_champion: replace lets it be replaced)";
+  return check;
+}
+
 std::string summarise(const std::vector<GateCheck>& checks) {
   std::vector<std::string> failures;
   for (const auto& check : checks) {
@@ -253,6 +262,11 @@ std::span<const std::string_view> enum_names(ChampionRule::Mode) {
   return kNames;
 }
 
+std::span<const std::string_view> enum_names(Incomparable) {
+  static constexpr std::array<std::string_view, 2> kNames = {"refuse", "replace"};
+  return kNames;
+}
+
 Result<GateSpec> parse_gate(const json::Value& value, Task task) {
   TRY(auto read,
       json::read_node<Wrapped>(json::Value::object({{"gate", value}}), json::Unknown::kRefuse));
@@ -266,7 +280,8 @@ Result<GateSpec> parse_gate(const json::Value& value, Task task) {
 }
 
 Result<Decision> decide(const GateSpec& gate, Task task, const Scored& challenger,
-                        const std::optional<Scored>& champion, const data::Batch& columns) {
+                        const std::optional<Scored>& champion, const data::Batch& columns,
+                        const std::string& obstacle) {
   Decision decision;
   auto& checks = decision.checks;
   checks.push_back(check_rows(gate, challenger));
@@ -277,7 +292,11 @@ Result<Decision> decide(const GateSpec& gate, Task task, const Scored& challenge
   for (const auto& slice : gate.slices) {
     TRY(check_slices(slice, task, challenger, columns, checks));
   }
+  if (!obstacle.empty() && !gate.champion.empty()) {
+    checks.push_back(check_incomparable(gate, obstacle));
+  }
   for (const auto& rule : gate.champion) {
+    if (!obstacle.empty()) break;
     TRY(auto check, check_champion(gate, rule, task, challenger, champion));
     checks.push_back(std::move(check));
   }

@@ -26,6 +26,7 @@
 //     - {column: origin, value: JFK, metric: auc, min: 0.6}          # this one must be there
 //   champion:
 //     - {metric: auc, mode: non_inferior, margin: 0.005, confidence: 0.95}
+//   incomparable_champion: refuse     # or replace, when the champion cannot judge the new rows
 
 namespace ciclo::evaluate {
 
@@ -87,11 +88,17 @@ struct ChampionRule {
 
 std::span<const std::string_view> enum_names(ChampionRule::Mode mode);
 
+// What the gate does when the champion cannot be compared: it needs a column that the project
+// dropped, or knows other classes.
+enum class Incomparable { kRefuse, kReplace };
+std::span<const std::string_view> enum_names(Incomparable choice);
+
 struct GateSpec {
   std::int64_t rows_min = 1;
   std::vector<Threshold> thresholds;
   std::vector<SliceThreshold> slices;
   std::vector<ChampionRule> champion;
+  Incomparable incomparable_champion = Incomparable::kRefuse;
   int resamples = 0;  // as Bootstrap::resamples
   std::uint64_t seed = 0;
 
@@ -101,6 +108,7 @@ struct GateSpec {
     v.or_default("thresholds", thresholds);
     v.or_default("slices", slices);
     v.or_default("champion", champion);
+    v.or_default("incomparable_champion", incomparable_champion);
     v.or_default("resamples", resamples);
     v.or_default("seed", seed);
   }
@@ -150,10 +158,13 @@ struct Decision {
 };
 
 // `champion` holds the champion's predictions on the same rows; without one the champion rules pass
-// and say so. `columns` holds the columns that slices name. An undefined metric or a named slice
-// that is missing fails the check; a column that is missing is invalid_argument.
+// and say so. `obstacle`, when it is not empty, says why the champion that there is cannot be
+// compared: instead of the champion rules, one check then fails, or passes where the spec lets such
+// a champion be replaced. `columns` holds the columns that slices name. An undefined metric or a
+// named slice that is missing fails the check; a column that is missing is invalid_argument.
 Result<Decision> decide(const GateSpec& gate, Task task, const Scored& challenger,
-                        const std::optional<Scored>& champion, const data::Batch& columns);
+                        const std::optional<Scored>& champion, const data::Batch& columns,
+                        const std::string& obstacle = {});
 
 std::string write_decision(const Decision& decision);
 Result<Decision> read_decision(std::string_view json);

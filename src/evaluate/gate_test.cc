@@ -162,6 +162,27 @@ TEST(Gate, a_slice_may_be_a_range_of_numbers) {
   EXPECT_FALSE(judged("[3000, 4000)").passed);
 }
 
+TEST(Gate, a_champion_that_cannot_be_compared_is_refused_unless_it_may_be_replaced) {
+  const auto judged = [](const std::string& more) {
+    const auto gate = parse_gate(
+        json::parse(R"({"champion": [{"metric": "auc"}, {"metric": "log_loss"}])" + more + "}")
+            .value(),
+        Task::kBinary);
+    EXPECT_TRUE(gate.ok());
+    return decide(*gate, Task::kBinary, {rows().labels, rows().good, 1, {}}, std::nullopt,
+                  rows().columns, "the champion needs column \"b\"")
+        .value();
+  };
+  const Decision refused = judged("");
+  EXPECT_FALSE(refused.passed);
+  EXPECT_EQ(refused.summary,
+            "refused: the champion needs column \"b\" (gate.incomparable_champion: replace lets it "
+            "be replaced)");
+  EXPECT_TRUE(judged(R"(, "incomparable_champion": "replace")").passed);
+  EXPECT_FALSE(
+      parse_gate(json::parse(R"({"incomparable_champion": "never"})").value(), Task::kBinary).ok());
+}
+
 TEST(Gate, undefined_metric_fails) {
   const std::vector<double> labels = {1, 1};
   const std::vector<double> scores = {0.5, 0.6};
