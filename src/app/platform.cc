@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/id.h"
+#include "base/program.h"
 #include "base/random.h"
 #include "base/version.h"
 #include "blob/store.h"
@@ -130,8 +131,8 @@ struct Platform::Services {
         artifacts(*database, *blobs, clock),
         registry(*database, events, clock),
         model_runs(tracking, lineage, artifacts),
-        catalog({options.program, options.root / "capture"}, *blobs, lineage, data_sets, artifacts,
-                registry, model_runs),
+        catalog({options.program, options.root / "capture", program_build()}, *blobs, lineage,
+                data_sets, artifacts, registry, model_runs),
         launcher(compute::process_launcher(clock)),
         engine(*database, events, clock, random, ids,
                {.parallel_max = options.pipeline_parallel_max}),
@@ -151,10 +152,13 @@ struct Platform::Services {
     add_routes();
   }
 
+  // A step that runs may be deploying: the runner's threads end before the endpoints, which were
+  // constructed after it, because the catalog knows them only through set_endpoints.
   ~Services() {
     triggers.stop_thread();
     monitor.stop();
     engine.stop_thread();
+    runner.close();
     endpoints.stop();
   }
 

@@ -100,12 +100,13 @@ Result<std::int64_t> Log::cursor(std::string_view consumer) {
   return id.value_or(0);
 }
 
-Result<void> Log::advance(sql::Txn& txn, std::string_view consumer, std::int64_t id) {
-  TRY(txn.execute(R"sql(
+Result<bool> Log::advance(sql::Txn& txn, std::string_view consumer, std::int64_t id) {
+  TRY(const std::int64_t moved, txn.execute(R"sql(
       INSERT INTO event_cursors (consumer, event_id) VALUES ($1, $2)
-      ON CONFLICT (consumer) DO UPDATE SET event_id = excluded.event_id)sql",
-                  {consumer, id}));
-  return {};
+      ON CONFLICT (consumer) DO UPDATE SET event_id = excluded.event_id
+      WHERE event_cursors.event_id < excluded.event_id)sql",
+                                            {consumer, id}));
+  return moved == 1;
 }
 
 void Log::wake() {

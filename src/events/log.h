@@ -55,7 +55,9 @@ class Log {
   // The id up to which the named consumer has finished; 0 at first.
   Result<std::int64_t> cursor(std::string_view consumer);
   // Moves the cursor within the transaction of the consumer's own effect, so that both happen once.
-  Result<void> advance(sql::Txn& txn, std::string_view consumer, std::int64_t id);
+  // It only ever moves forward: false, and nothing moves, when it stands at `id` or beyond, which
+  // tells a consumer that another of its name has finished this event already.
+  Result<bool> advance(sql::Txn& txn, std::string_view consumer, std::int64_t id);
 
   // Returns when `wake` was called since the last return, or after `timeout`.
   void wait(std::uint64_t& seen, std::chrono::milliseconds timeout);

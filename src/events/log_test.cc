@@ -99,12 +99,23 @@ TEST_P(EventLog, cursors_move_with_the_consumers_transaction) {
   EXPECT_FALSE(undone.ok());
   EXPECT_EQ(*log_.cursor("trigger"), 0);
   for (const std::int64_t id : {4, 7}) {
-    ASSERT_TRUE(
-        database_->transaction([&](sql::Txn& txn) { return log_.advance(txn, "trigger", id); })
-            .ok());
+    EXPECT_TRUE(*database_->transact(
+        [&](sql::Txn& txn) -> Result<bool> { return log_.advance(txn, "trigger", id); }));
     EXPECT_EQ(*log_.cursor("trigger"), id);
   }
   EXPECT_EQ(*log_.cursor("other"), 0);
+}
+
+TEST_P(EventLog, cursors_never_move_back) {
+  const auto advance = [&](std::int64_t id) {
+    return *database_->transact(
+        [&](sql::Txn& txn) -> Result<bool> { return log_.advance(txn, "trigger", id); });
+  };
+  EXPECT_TRUE(advance(7));
+  EXPECT_FALSE(advance(7));
+  EXPECT_FALSE(advance(4));
+  EXPECT_EQ(*log_.cursor("trigger"), 7);
+  EXPECT_TRUE(advance(8));
 }
 
 TEST_P(EventLog, wake_rouses_a_waiting_consumer) {

@@ -13,6 +13,7 @@ namespace {
 constexpr std::size_t kNamedChangesMax = 3;
 constexpr std::size_t kShownValueMax = 40;
 constexpr std::string_view kParameters = "parameters";
+constexpr std::string_view kUnchanged = "nothing that decides its result has changed";
 
 // The same value in the same words: members sorted by key, at all depths.
 json::Value canonical(const json::Value& value) {
@@ -41,14 +42,21 @@ void flatten(const std::string& label, const json::Value& value, KeyParts& parts
   }
 }
 
+// Authors know their parameters without the member of the step that holds them.
+std::string name_of(const std::string& label) {
+  const std::string prefix = std::string(kParameters) + ".";
+  return label.starts_with(prefix) ? label.substr(prefix.size()) : label;
+}
+
 std::string describe_change(const std::string& label, const std::string* before,
                             const std::string* after) {
   const bool shown = label.starts_with(kParameters) &&
                      (before == nullptr || before->size() <= kShownValueMax) &&
                      (after == nullptr || after->size() <= kShownValueMax);
-  if (before == nullptr) return label + (shown ? " is new: " + *after : " is new");
-  if (after == nullptr) return label + " was removed";
-  return label + " changed" + (shown ? " from " + *before + " to " + *after : "");
+  const std::string name = name_of(label);
+  if (before == nullptr) return name + (shown ? " is new: " + *after : " is new");
+  if (after == nullptr) return name + " was removed";
+  return name + " changed" + (shown ? " from " + *before + " to " + *after : "");
 }
 
 }  // namespace
@@ -106,6 +114,7 @@ Result<Resolution> look_up(sql::Database& database, std::string_view workspace,
     if (found) {
       resolution.execution_id = found->execution_id;
       resolution.outputs = std::move(found->outputs);
+      resolution.why = kUnchanged;
       return {};
     }
     TRY(const auto last, store::last_cache_entry(reader, workspace, pipeline, step));
@@ -133,8 +142,18 @@ Result<Resolution> resolve_step(const Context& context, sql::Database& database,
     return resolution;
   }
   TRY(const auto fingerprint, catalog.fingerprint(context, step, inputs));
-  return look_up(database, context.workspace, pipeline, step.name,
-                 key_parts(step, fingerprint, inputs));
+  TRY(Resolution resolution, look_up(database, context.workspace, pipeline, step.name,
+                                     key_parts(step, fingerprint, inputs)));
+  if (!resolution.execution_id) return resolution;
+  TRY(const Standing standing, catalog.standing(context, step, inputs));
+  if (!standing.holds) {
+    resolution.execution_id.reset();
+    resolution.outputs.clear();
+    resolution.why = standing.remark;
+  } else if (!standing.remark.empty()) {
+    resolution.why += "; " + standing.remark;
+  }
+  return resolution;
 }
 
 }  // namespace ciclo::pipeline

@@ -33,21 +33,23 @@ KeyParts key_parts(const StepSpec& step, const std::vector<FingerprintPart>& fin
 // 64 hexadecimal digits.
 std::string cache_key(const KeyParts& parts);
 
-// What changed, in one line: "parameters.rate changed from 0.1 to 0.2", "input rows changed, file
-// x.csv changed"; at most three changes are named.
+// What changed, in one line: "rate changed from 0.1 to 0.2", "input rows changed, file x.csv
+// changed"; at most three changes are named.
 std::string explain_change(const KeyParts& before, const KeyParts& after);
 
 // What was found for a step before it would run.
 struct Resolution {
   std::string key;  // empty: its result is not to be kept for others
   KeyParts parts;
-  // Of the entry that was found; nothing: the step has to run, and `why` tells the reason.
+  // Of the entry that was found; nothing: the step has to run.
   std::optional<ExecutionId> execution_id;
   std::vector<Output> outputs;
+  // Why it has to run, or why the entry may stand for it.
   std::string why;
 };
 
-// Asks the catalog for the fingerprint and looks the key up. An input without a hash is an artifact
+// Asks the catalog for the fingerprint, looks the key up, and asks the catalog whether what was
+// found still stands. An input without a hash is an artifact
 // that exists; its hash is looked up, not_found when it does not.
 Result<Resolution> resolve_step(const Context& context, sql::Database& database,
                                 lineage::Lineage& lineage, StepCatalog& catalog,

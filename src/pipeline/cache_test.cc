@@ -17,7 +17,7 @@ StepSpec train(double rate) {
 
 KeyParts parts(const StepSpec& step, const std::string& input = "h1",
                const std::string& program = "1") {
-  return key_parts(step, {{"program", program}}, {{"rows", "artifact", input}});
+  return key_parts(step, {{"the program", program}}, {{"rows", "artifact", input}});
 }
 
 TEST(Cache, key_depends_on_all_that_decides_the_result) {
@@ -48,14 +48,13 @@ TEST(Cache, tells_dotted_keys_from_nested_ones) {
 }
 
 TEST(Cache, explains_what_changed) {
-  EXPECT_EQ(explain_change(parts(train(0.1)), parts(train(0.2))),
-            "parameters.rate changed from 0.1 to 0.2");
+  EXPECT_EQ(explain_change(parts(train(0.1)), parts(train(0.2))), "rate changed from 0.1 to 0.2");
   EXPECT_EQ(explain_change(parts(train(0.1)), parts(train(0.1), "h2", "2")),
-            "input rows changed, program changed");
+            "input rows changed, the program changed");
   StepSpec more = train(0.1);
   more.parameters["depth"] = 3;
-  EXPECT_EQ(explain_change(parts(train(0.1)), parts(more)), "parameters.depth is new: 3");
-  EXPECT_EQ(explain_change(parts(more), parts(train(0.1))), "parameters.depth was removed");
+  EXPECT_EQ(explain_change(parts(train(0.1)), parts(more)), "depth is new: 3");
+  EXPECT_EQ(explain_change(parts(more), parts(train(0.1))), "depth was removed");
   StepSpec bare;
   EXPECT_EQ(explain_change(parts(train(0.1)), parts(bare, "h2", "2")),
             "input rows changed, kind changed, parameters is new: {} and 4 more");

@@ -48,7 +48,7 @@ struct StepKind {
 
 // One part of a cache key besides kind, parameters and inputs. The label makes "why did it run"
 // readable:
-// {"file data.csv", "…"}, {"program", "0.1.0"}.
+// {"file data.csv", "…"}, {"the program", "…"}.
 struct FingerprintPart {
   std::string label;
   std::string hash;
@@ -109,6 +109,14 @@ struct ServiceResult {
   std::function<Result<void>(sql::Txn&)> effect;
 };
 
+// Whether what an earlier execution changed outside of its artifacts is still so.
+struct Standing {
+  bool holds = true;
+  // When it does not hold, what is missing: "endpoint flights is gone". When it does, what is worth
+  // saying although nothing has to run: "version 8 serves since". May be empty then.
+  std::string remark;
+};
+
 class StepCatalog {
  public:
   virtual ~StepCatalog() = default;
@@ -123,6 +131,15 @@ class StepCatalog {
   // the champion). Called outside of any transaction, on a worker thread; may hash files.
   virtual Result<std::vector<FingerprintPart>> fingerprint(
       const Context& context, const StepSpec& step, const std::vector<ResolvedInput>& inputs) = 0;
+
+  // Asked when an execution with the same key was found, which may stand for the step only if its
+  // effects hold. For kinds whose effect is in the artifacts alone they always do. Called like
+  // fingerprint.
+  virtual Result<Standing> standing(const Context& context, const StepSpec& step,
+                                    const std::vector<ResolvedInput>& inputs) {
+    static_cast<void>(context), static_cast<void>(step), static_cast<void>(inputs);
+    return Standing{};
+  }
 
   // Before each start of a process step, on the thread of the execution.
   virtual Result<StepCommand> command(const Context& context, const StepRun& run) = 0;

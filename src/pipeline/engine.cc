@@ -107,11 +107,12 @@ struct Engine::Work {
   std::jthread thread;
 
  private:
-  void put_back(Live& live, std::vector<ExecutionId>& leftovers);
+  void put_back(Live& live, std::vector<Leftover>& leftovers);
   void take_inbox();
   Result<void> work_through();
   Result<void> load_runs();
   Result<void> load_run(const PipelineRunId& id);
+  void look_at_runs();
   void apply(Live& live, const Event& event, int& free_slots);
   void take_answer(Answer answer);
   Result<void> settle(Unsettled& unsettled);
@@ -141,6 +142,7 @@ struct Engine::Work {
   std::vector<Answer> taken_answers;
   std::deque<Unsettled> taken_results;
   bool look_for_runs = false;
+  bool has_room = false;       // a run ended, so that one which waited for it may begin
   std::int64_t looked_ms = 0;  // what became possible later needs another look
   bool commit_in_doubt = false;
   std::optional<std::int64_t> dirty_since_ms;
@@ -156,17 +158,20 @@ Result<void> Engine::Work::open(Runner& runner_in) {
     return store::take_over(txn, clock.now_ms());
   }));
   TRY(load_runs());
-  std::vector<ExecutionId> leftovers;
+  std::vector<Leftover> leftovers;
   for (auto& [id, live] : lives) put_back(live, leftovers);
   // Before it is recorded that they are gone: a crash in between discards them once more.
   TRY(runner->discard(leftovers));
   return commit();
 }
 
-void Engine::Work::put_back(Live& live, std::vector<ExecutionId>& leftovers) {
+void Engine::Work::put_back(Live& live, std::vector<Leftover>& leftovers) {
   for (std::size_t i = 0; i < live.run.steps.size(); ++i) {
     if (live.run.steps[i].state != State::kRunning) continue;
-    leftovers.push_back(live.run.steps[i].execution_id);
+    leftovers.push_back({.execution_id = live.run.steps[i].execution_id,
+                         .workspace = live.run.workspace,
+                         .pipeline = live.run.spec->name,
+                         .kind = live.run.spec->steps[i].kind});
     apply(live, event::Interrupted{i}, slots);
   }
 }
@@ -235,9 +240,28 @@ Result<void> Engine::Work::work_through() {
     taken_results.pop_front();
   }
   for (Answer& answer : std::exchange(taken_answers, {})) take_answer(std::move(answer));
-  looked_ms = clock.now_ms();
-  for (auto& [id, live] : lives) apply(live, event::Look{}, slots);
+  look_at_runs();
   return commit();
+}
+
+// Runs of one pipeline go one after another, oldest first: what one leaves, such as the version
+// that serves, is there before the next decides.
+void Engine::Work::look_at_runs() {
+  looked_ms = clock.now_ms();
+  has_room = false;
+  std::set<std::pair<std::string_view, std::string_view>> busy;
+  const auto key = [](const RunState& run) {
+    return std::pair<std::string_view, std::string_view>(run.workspace, run.spec->name);
+  };
+  for (const auto& [id, live] : lives) {
+    if (live.run.state == State::kRunning) busy.insert(key(live.run));
+  }
+  for (auto& [id, live] : lives) {
+    const bool waits = live.run.state == State::kPending && !live.run.cancel_requested;
+    if (waits && busy.contains(key(live.run))) continue;
+    apply(live, event::Look{}, slots);
+    if (!is_final(live.run.state)) busy.insert(key(live.run));
+  }
 }
 
 void Engine::Work::apply(Live& live, const Event& event, int& free_slots) {
@@ -377,6 +401,7 @@ Result<void> Engine::Work::commit() {
     Live& live = entry->second;
     if (live.is_dirty()) live.mark_recorded();
     start_recorded(live);
+    has_room = has_room || is_final(live.run.state);
     entry = is_final(live.run.state) ? lives.erase(entry) : std::next(entry);
   }
   events.wake();
@@ -456,6 +481,7 @@ std::optional<std::int64_t> Engine::Work::next_turn_ms() const {
     if (candidate && (!next || *candidate < *next)) next = candidate;
   };
   if (dirty_since_ms) consider(*dirty_since_ms + kGatherMs);
+  if (has_room && !lives.empty()) consider(clock.now_ms());
   for (const auto& [id, live] : lives) consider(next_look_ms(live.run, looked_ms));
   return next;
 }

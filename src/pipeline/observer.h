@@ -40,6 +40,8 @@ struct StepMessage {
 // invalid_argument for a line that is none of the above; unknown members are ignored.
 Result<StepMessage> parse_step_message(std::string_view line);
 
+struct Leftover;  // pipeline/runner.h
+
 // Implemented by `steps`, to forward to tracking. All calls for one execution come from its own
 // thread, in order; other executions call at the same time. Errors are its own to handle: it cannot
 // fail a step.
@@ -54,6 +56,9 @@ class StepObserver {
   // After the process ended, before the completion is recorded; a crash in between makes a new
   // execution. `error` when it failed or was cancelled.
   virtual void ended(const StepRun& run, State state, const std::optional<Error>& error) = 0;
+  // The platform died while the execution ran, so its end was never told. Before any other call;
+  // may come again for the same execution, and for one whose start was never told.
+  virtual void discarded(const Leftover& leftover) = 0;
 };
 
 }  // namespace ciclo::pipeline

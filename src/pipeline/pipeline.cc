@@ -10,6 +10,7 @@
 #include "pipeline/scheduler.h"
 #include "pipeline/step_runner.h"
 #include "pipeline/store.h"
+#include "sql/dialect.h"
 
 namespace ciclo::pipeline {
 namespace {
@@ -139,6 +140,34 @@ Result<PipelineRunId> Pipelines::submit(sql::Txn& txn, const Context& context,
       json::Value::object(
           {{"pipeline_run_id", run.id.str()}, {"pipeline", spec.name}, {"cause", cause}})));
   return run.id;
+}
+
+Result<Submitted> Pipelines::submit_newest(const Context& context, const PipelineSpec& spec,
+                                           const json::Value& cause) {
+  const std::string text = to_json(spec);
+  auto submitted = database_.transact([&](sql::Txn& txn) -> Result<Submitted> {
+    // Two submissions at once must see each other.
+    TRY(sql::serialize(txn, "pipeline_submissions"));
+    Submitted out;
+    TRY(const auto active, store::active_runs_of(txn, context.workspace, spec.name));
+    for (const store::ActiveSpec& run : active) {
+      if (run.cancel_requested) continue;
+      if (run.spec == text && !out.joined) {
+        out.pipeline_run_id = run.id;
+        out.joined = true;
+        continue;
+      }
+      TRY(store::request_cancel(txn, context.workspace, run.id));
+      out.superseded.push_back(run.id);
+    }
+    if (out.joined) return out;
+    TRY(out.pipeline_run_id, submit(txn, context, spec, cause));
+    return out;
+  });
+  if (!submitted.ok()) return submitted;
+  events_.wake();
+  engine_.wake();
+  return submitted;
 }
 
 Result<PipelineRunView> Pipelines::get(const Context& context, const PipelineRunId& id) {

@@ -23,9 +23,9 @@
 #include "pipeline/types.h"
 #include "sql/database.h"
 
-// The service of pipelines: start, watch, cancel and retry runs of them. Calls only write what is
-// wished into the database and rouse the engine, which does the work. Safe to share between
-// threads.
+// The service of pipelines: start, watch, cancel and retry runs of them. Runs of one pipeline go
+// one after another, oldest first. Calls only write what is wished into the database and rouse the
+// engine, which does the work. Safe to share between threads.
 //
 // Events: pipeline.run_submitted, pipeline.run_started, pipeline.step_started,
 // pipeline.step_finished, pipeline.run_finished; subject is the pipeline's name (steps: the run's
@@ -41,6 +41,13 @@ struct PipelineRunPage {
 struct PipelineRunFilter {
   std::string pipeline;        // empty: all
   std::optional<State> state;  // nothing: all
+};
+
+// What a submission led to.
+struct Submitted {
+  PipelineRunId pipeline_run_id;
+  bool joined = false;                    // a run of the same spec was active: it is that one
+  std::vector<PipelineRunId> superseded;  // active runs of another spec, which were cancelled
 };
 
 class Pipelines {
@@ -59,6 +66,12 @@ class Pipelines {
   // The same within the caller's transaction; call `engine.wake()` after its commit.
   Result<PipelineRunId> submit(sql::Txn& txn, const Context& context, const PipelineSpec& spec,
                                const json::Value& cause);
+
+  // For pipelines whose newest spec alone counts: joins the active run of this very spec, if there
+  // is one; otherwise cancels the active runs of the pipeline and submits a new one, which begins
+  // when they have ended.
+  Result<Submitted> submit_newest(const Context& context, const PipelineSpec& spec,
+                                  const json::Value& cause = json::Value::object());
 
   Result<PipelineRunView> get(const Context& context, const PipelineRunId& run);
   // At most `limit` runs; `page` as given by the page before.

@@ -10,8 +10,10 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <thread>
 
 #include "base/json_fields.h"
+#include "pipeline/test_storage.h"
 #include "pipeline/test_system.h"
 
 namespace ciclo::pipeline {
@@ -29,9 +31,10 @@ StepSpec file_step(std::string name, std::string script,
   return step;
 }
 
-class PipelineRun : public testing::Test {
+class PipelineRun : public testing::TestWithParam<sql::Engine> {
  protected:
   std::string root() const { return directory_.path().string(); }
+  const std::string& url() const { return storage_.url(); }
   std::vector<std::string> states(const PipelineRunView& run) const {
     std::vector<std::string> all;
     for (const StepView& step : run.steps) all.push_back(std::string(state_name(step.state)));
@@ -40,10 +43,14 @@ class PipelineRun : public testing::Test {
   using States = std::vector<std::string>;
 
   TemporaryDirectory directory_;
+  TestStorage storage_{GetParam(), directory_.path()};
 };
 
-TEST_F(PipelineRun, passes_artifacts_from_step_to_step) {
-  TestSystem platform(root());
+INSTANTIATE_TEST_SUITE_P(Engines, PipelineRun, testing::ValuesIn(sql::available_engines()),
+                         sql::engine_test_name);
+
+TEST_P(PipelineRun, passes_artifacts_from_step_to_step) {
+  TestSystem platform(root(), url());
   const auto run = platform.run(pipeline(
       {file_step("make", "echo hello > ../out/out/text"),
        file_step(
@@ -65,8 +72,8 @@ TEST_F(PipelineRun, passes_artifacts_from_step_to_step) {
   EXPECT_TRUE(std::filesystem::is_empty(directory_.path() / "work"));
 }
 
-TEST_F(PipelineRun, tells_the_process_what_to_do) {
-  TestSystem platform(root());
+TEST_P(PipelineRun, tells_the_process_what_to_do) {
+  TestSystem platform(root(), url());
   const auto run = platform.run(pipeline({shell_step("look", "cp $2 " + root() + "/spec.json")}));
   ASSERT_EQ(run.state, State::kSucceeded) << run.error;
   const auto spec = json::parse(platform.file("spec.json"));
@@ -79,8 +86,8 @@ TEST_F(PipelineRun, tells_the_process_what_to_do) {
   EXPECT_EQ(context.string_or("run_id", ""), "tracked");
 }
 
-TEST_F(PipelineRun, second_run_takes_everything_from_the_cache) {
-  TestSystem platform(root());
+TEST_P(PipelineRun, second_run_takes_everything_from_the_cache) {
+  TestSystem platform(root(), url());
   const PipelineSpec spec = pipeline(
       {file_step("a", "echo a >> " + root() + "/ran; echo 1 > ../out/out/x"),
        file_step("b", "echo b >> " + root() + "/ran; echo 2 > ../out/out/x", {{"in0", "a.out"}})});
@@ -96,21 +103,21 @@ TEST_F(PipelineRun, second_run_takes_everything_from_the_cache) {
   changed.steps[1].parameters["rate"] = 0.5;
   const auto third = platform.run(changed);
   EXPECT_EQ(states(third), (States{"cached", "succeeded"}));
-  EXPECT_EQ(third.steps[1].why, "parameters.rate is new: 0.5");
+  EXPECT_EQ(third.steps[1].why, "rate is new: 0.5");
   changed.steps[1].parameters["rate"] = 0.7;
   EXPECT_EQ(platform.pipelines.plan(platform.context, changed)->at(1).why,
-            "parameters.rate changed from 0.5 to 0.7");
+            "rate changed from 0.5 to 0.7");
 
   platform.catalog.set_version("2");
   const auto plan = platform.pipelines.plan(platform.context, spec);
   ASSERT_TRUE(plan.ok());
-  EXPECT_EQ(plan->at(0).why, "program changed");
+  EXPECT_EQ(plan->at(0).why, "the program changed");
   EXPECT_EQ(plan->at(1).why, "comes after step \"a\", which runs");
 }
 
 // The same content made again keeps what follows cached.
-TEST_F(PipelineRun, an_unchanged_output_stops_the_change) {
-  TestSystem platform(root());
+TEST_P(PipelineRun, an_unchanged_output_stops_the_change) {
+  TestSystem platform(root(), url());
   PipelineSpec spec = pipeline({file_step("a", "echo 1 > ../out/out/x"),
                                 file_step("b", "echo 2 > ../out/out/x", {{"in0", "a.out"}})});
   platform.run(spec);
@@ -118,8 +125,30 @@ TEST_F(PipelineRun, an_unchanged_output_stops_the_change) {
   EXPECT_EQ(states(platform.run(spec)), (States{"succeeded", "cached"}));
 }
 
-TEST_F(PipelineRun, a_step_may_ask_never_to_be_cached) {
-  TestSystem platform(root());
+// An effect that somebody undid is made again, although nothing that decides it has changed.
+TEST_P(PipelineRun, an_execution_stands_only_while_its_effects_hold) {
+  TestSystem platform(root(), url());
+  StepSpec effect;
+  effect.name = "deploy";
+  effect.kind = "effect";
+  const PipelineSpec spec = pipeline({effect});
+  platform.run(spec);
+  EXPECT_EQ(states(platform.run(spec)), States{"cached"});
+
+  platform.catalog.set_standing({.holds = false, .remark = "endpoint x is gone"});
+  EXPECT_FALSE(platform.pipelines.plan(platform.context, spec)->at(0).cached);
+  auto again = platform.run(spec);
+  EXPECT_EQ(states(again), States{"succeeded"});
+  EXPECT_EQ(again.steps[0].why, "endpoint x is gone");
+
+  platform.catalog.set_standing({.remark = "version 8 took over"});
+  again = platform.run(spec);
+  EXPECT_EQ(states(again), States{"cached"});
+  EXPECT_EQ(again.steps[0].why, "nothing that decides its result has changed; version 8 took over");
+}
+
+TEST_P(PipelineRun, a_step_may_ask_never_to_be_cached) {
+  TestSystem platform(root(), url());
   StepSpec always = shell_step("always", "true");
   always.cache = false;
   StepSpec daily = shell_step("daily", "true");
@@ -131,8 +160,8 @@ TEST_F(PipelineRun, a_step_may_ask_never_to_be_cached) {
   EXPECT_EQ(again.steps[1].why, "a step of this kind always runs");
 }
 
-TEST_F(PipelineRun, a_failure_skips_what_needs_it_and_nothing_else) {
-  TestSystem platform(root());
+TEST_P(PipelineRun, a_failure_skips_what_needs_it_and_nothing_else) {
+  TestSystem platform(root(), url());
   const auto run = platform.run(
       pipeline({shell_step("bad", "echo cause; exit 3"), shell_step("needs", "true", {"bad"}),
                 shell_step("needs-too", "true", {"needs"}), shell_step("free", "true")}));
@@ -143,8 +172,8 @@ TEST_F(PipelineRun, a_failure_skips_what_needs_it_and_nothing_else) {
   EXPECT_EQ(run.steps[2].why, "step \"needs\" was skipped");
 }
 
-TEST_F(PipelineRun, retries_what_may_pass_and_not_what_the_author_did) {
-  TestSystem platform(root());
+TEST_P(PipelineRun, retries_what_may_pass_and_not_what_the_author_did) {
+  TestSystem platform(root(), url());
   StepSpec passing =
       shell_step("passing", "cd " + root() + "; echo x >> tries; test $(wc -l < tries) -ge 3");
   passing.retries = 3;
@@ -167,8 +196,8 @@ TEST_F(PipelineRun, retries_what_may_pass_and_not_what_the_author_did) {
   EXPECT_EQ(executions->size(), 4U);
 }
 
-TEST_F(PipelineRun, names_every_way_in_which_a_process_can_end_badly) {
-  TestSystem platform(root());
+TEST_P(PipelineRun, names_every_way_in_which_a_process_can_end_badly) {
+  TestSystem platform(root(), url());
   StepSpec slow = shell_step("slow", "trap '' TERM; while :; do sleep 0.05; done");
   slow.timeout_ms = 50;
   const auto run =
@@ -183,8 +212,8 @@ TEST_F(PipelineRun, names_every_way_in_which_a_process_can_end_badly) {
   EXPECT_EQ(run.steps[4].error_code, "deadline_exceeded");
 }
 
-TEST_F(PipelineRun, keeps_logs_short_and_long) {
-  TestSystem platform(root());
+TEST_P(PipelineRun, keeps_logs_short_and_long) {
+  TestSystem platform(root(), url());
   const auto run = platform.run(pipeline(
       {shell_step("short", "echo short"), shell_step("long", "yes long | head -n 10000")}));
   const ExecutionId short_one(run.steps[0].execution_id);
@@ -196,8 +225,8 @@ TEST_F(PipelineRun, keeps_logs_short_and_long) {
             Code::kNotFound);
 }
 
-TEST_F(PipelineRun, cancel_ends_processes_and_what_waits) {
-  TestSystem platform(root());
+TEST_P(PipelineRun, cancel_ends_processes_and_what_waits) {
+  TestSystem platform(root(), url());
   const std::string fifo = root() + "/ready";
   ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
   const auto id = platform.pipelines.submit(
@@ -214,8 +243,8 @@ TEST_F(PipelineRun, cancel_ends_processes_and_what_waits) {
             Code::kFailedPrecondition);
 }
 
-TEST_F(PipelineRun, retry_continues_where_it_failed) {
-  TestSystem platform(root());
+TEST_P(PipelineRun, retry_continues_where_it_failed) {
+  TestSystem platform(root(), url());
   const auto failed = platform.run(pipeline(
       {shell_step("first", "echo first >> " + root() + "/ran"),
        shell_step("second", "echo second >> " + root() + "/ran; test -e " + root() + "/fixed",
@@ -232,8 +261,8 @@ TEST_F(PipelineRun, retry_continues_where_it_failed) {
   EXPECT_EQ(platform.pipelines.retry(platform.context, id).error().code, Code::kFailedPrecondition);
 }
 
-TEST_F(PipelineRun, an_unmet_condition_skips_without_failing_the_run) {
-  TestSystem platform(root());
+TEST_P(PipelineRun, an_unmet_condition_skips_without_failing_the_run) {
+  TestSystem platform(root(), url());
   StepSpec gate{.name = "gate", .kind = "effect"};
   gate.parameters["approved"] = false;
   StepSpec promote = shell_step("promote", "true");
@@ -246,8 +275,8 @@ TEST_F(PipelineRun, an_unmet_condition_skips_without_failing_the_run) {
   EXPECT_TRUE(platform.pipelines.plan(platform.context, pipeline({gate, promote}))->at(1).skipped);
 }
 
-TEST_F(PipelineRun, a_refused_effect_fails_the_step_and_leaves_nothing) {
-  TestSystem platform(root());
+TEST_P(PipelineRun, a_refused_effect_fails_the_step_and_leaves_nothing) {
+  TestSystem platform(root(), url());
   StepSpec good{.name = "good", .kind = "effect"};
   StepSpec bad{.name = "bad", .kind = "effect"};
   bad.parameters["error"] = "the version exists";
@@ -265,8 +294,8 @@ TEST_F(PipelineRun, a_refused_effect_fails_the_step_and_leaves_nothing) {
   EXPECT_EQ(platform.lineage.list_artifacts(platform.context, "", {}, 100)->size(), 1U);
 }
 
-TEST_F(PipelineRun, the_observer_hears_everything_in_order) {
-  TestSystem platform(root());
+TEST_P(PipelineRun, the_observer_hears_everything_in_order) {
+  TestSystem platform(root(), url());
   platform.run(
       pipeline({shell_step("talk",
                            "echo '{\"kind\":\"metric\",\"key\":\"auc\",\"value\":0.5}' >&3; "
@@ -277,8 +306,69 @@ TEST_F(PipelineRun, the_observer_hears_everything_in_order) {
                                       "ended talk succeeded"}));
 }
 
-TEST_F(PipelineRun, lists_page_by_page_newest_first) {
-  TestSystem platform(root());
+TEST_P(PipelineRun, the_newest_submission_joins_its_like_and_cancels_others) {
+  const std::string fifo = root() + "/ready";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  TestSystem platform(root(), url());
+  const PipelineSpec first = pipeline({shell_step("a", "echo > " + fifo + "; sleep 1000")});
+  const auto one = platform.pipelines.submit_newest(platform.context, first);
+  ASSERT_TRUE(one.ok());
+  EXPECT_FALSE(one->joined);
+  ASSERT_TRUE(read_file(fifo).ok());
+
+  const auto same = platform.pipelines.submit_newest(platform.context, first);
+  EXPECT_TRUE(same->joined);
+  EXPECT_EQ(same->pipeline_run_id, one->pipeline_run_id);
+  EXPECT_TRUE(same->superseded.empty());
+
+  const PipelineSpec second = pipeline({shell_step("a", "echo > " + root() + "/second")});
+  const auto other = platform.pipelines.submit_newest(platform.context, second);
+  EXPECT_FALSE(other->joined);
+  EXPECT_EQ(other->superseded, std::vector{one->pipeline_run_id});
+  EXPECT_EQ(platform.wait_for_end(other->pipeline_run_id).state, State::kSucceeded);
+  EXPECT_EQ(platform.wait_for_end(one->pipeline_run_id).state, State::kCancelled);
+
+  PipelineSpec elsewhere = first;
+  elsewhere.name = "q";
+  elsewhere.steps[0].parameters["script"] = "true";
+  EXPECT_TRUE(platform.pipelines.submit_newest(platform.context, elsewhere)->superseded.empty());
+}
+
+TEST_P(PipelineRun, runs_of_one_pipeline_go_one_after_another) {
+  TestSystem platform(root(), url());
+  std::vector<PipelineRunId> ids;
+  for (int i = 0; i < 4; ++i) {
+    const std::string script = "test ! -e " + root() + "/busy && touch " + root() +
+                               "/busy && sleep 0.05 && rm " + root() + "/busy && echo " +
+                               std::to_string(i) + " >> " + root() + "/order";
+    ids.push_back(
+        platform.pipelines.submit(platform.context, pipeline({shell_step("a", script)})).value());
+  }
+  for (const PipelineRunId& id : ids) {
+    EXPECT_EQ(platform.wait_for_end(id).state, State::kSucceeded);
+  }
+  EXPECT_EQ(platform.file("order"), "0\n1\n2\n3\n");
+}
+
+// What a function uses may be destroyed once close() has returned.
+TEST_P(PipelineRun, close_waits_for_the_function_that_runs) {
+  TestSystem platform(root(), url());
+  StepSpec effect;
+  effect.name = "deploy";
+  effect.kind = "effect";
+  platform.catalog.hold_services();
+  ASSERT_TRUE(platform.pipelines.submit(platform.context, pipeline({effect})).ok());
+  platform.catalog.wait_for_service();
+  platform.engine.stop_thread();
+  std::jthread closer([&] { platform.runner.close(); });
+  EXPECT_FALSE(platform.catalog.service_has_ended());
+  platform.catalog.release_services();
+  closer.join();
+  EXPECT_TRUE(platform.catalog.service_has_ended());
+}
+
+TEST_P(PipelineRun, lists_page_by_page_newest_first) {
+  TestSystem platform(root(), url());
   std::vector<std::string> ids;
   for (int i = 0; i < 3; ++i)
     ids.push_back(platform.run(pipeline({shell_step("a", "true")})).pipeline_run_id);
@@ -300,7 +390,7 @@ TEST_F(PipelineRun, lists_page_by_page_newest_first) {
 }
 
 // A process runs a pipeline and is killed in its third step; its successor finishes the run.
-TEST_F(PipelineRun, survives_kill_9_without_repeating_what_was_done) {
+TEST_P(PipelineRun, survives_kill_9_without_repeating_what_was_done) {
   const std::string fifo = root() + "/ready";
   ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
   const auto mark = [&](const std::string& name) {
@@ -319,7 +409,7 @@ TEST_F(PipelineRun, survives_kill_9_without_repeating_what_was_done) {
 
   const pid_t server = ::fork();
   if (server == 0) {
-    TestSystem platform(root());
+    TestSystem platform(root(), url());
     platform.run(spec);
     ::_exit(1);
   }
@@ -327,12 +417,13 @@ TEST_F(PipelineRun, survives_kill_9_without_repeating_what_was_done) {
   ::kill(server, SIGKILL);
   ::waitpid(server, nullptr, 0);
 
-  TestSystem platform(root());
+  TestSystem platform(root(), url());
   const auto page = platform.pipelines.list(platform.context, {}, 10);
   ASSERT_EQ(page->runs.size(), 1U);
   const auto run = platform.wait_for_end(PipelineRunId(page->runs[0].pipeline_run_id));
   EXPECT_EQ(run.state, State::kSucceeded) << run.error;
   EXPECT_EQ(platform.file("ran"), "a\nb\nc\nc\nd\n");
+  EXPECT_EQ(platform.observer.taken().front(), "discarded file");
   EXPECT_EQ(run.steps[2].attempts, 2);
   const int grandchild = std::stoi(platform.file("orphan"));
   const auto status = read_file("/proc/" + std::to_string(grandchild) + "/stat");
@@ -340,12 +431,12 @@ TEST_F(PipelineRun, survives_kill_9_without_repeating_what_was_done) {
 }
 
 // Stopping the engine is no failure of what runs.
-TEST_F(PipelineRun, a_stopped_system_continues_later) {
+TEST_P(PipelineRun, a_stopped_system_continues_later) {
   const std::string fifo = root() + "/ready";
   ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
   PipelineRunId id;
   {
-    TestSystem platform(root());
+    TestSystem platform(root(), url());
     id = platform.pipelines
              .submit(platform.context,
                      pipeline({shell_step("long", "test -e " + root() + "/second || { echo > " +
@@ -354,7 +445,7 @@ TEST_F(PipelineRun, a_stopped_system_continues_later) {
     ASSERT_TRUE(read_file(fifo).ok());
   }
   ASSERT_TRUE(write_file_durably(root() + "/second", "").ok());
-  TestSystem platform(root());
+  TestSystem platform(root(), url());
   EXPECT_EQ(platform.wait_for_end(id).state, State::kSucceeded);
 }
 

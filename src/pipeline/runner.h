@@ -65,6 +65,14 @@ class RunnerSink {
   virtual void progressed(const ExecutionId& execution, Progress progress) = 0;
 };
 
+// An execution of an engine that is gone.
+struct Leftover {
+  ExecutionId execution_id;
+  std::string workspace;
+  std::string pipeline;
+  std::string kind;  // of its step
+};
+
 // Each order is answered once, later, through the sink. Called by the engine's thread only.
 class Runner {
  public:
@@ -73,8 +81,8 @@ class Runner {
   virtual void start(StepOrder order) = 0;
   // The execution shall end soon as cancelled; nothing happens when it is not running.
   virtual void stop(const ExecutionId& execution) = 0;
-  // Executions of an engine that is gone: what is left of them is ended and removed.
-  virtual Result<void> discard(const std::vector<ExecutionId>& executions) = 0;
+  // What is left of these is ended and removed. May be asked again for the same ones.
+  virtual Result<void> discard(const std::vector<Leftover>& leftovers) = 0;
 };
 
 }  // namespace ciclo::pipeline

@@ -36,12 +36,11 @@ class Decider {
     const Resolution& resolution = *event.resolution;
     step.cache_key = resolution.key;
     step.key_parts = resolution.parts;
+    step.why = resolution.why;
     if (!resolution.execution_id) {
       step.resolved = true;
-      step.why = resolution.why;
       return;
     }
-    step.why = "nothing that decides its result has changed";
     step.execution_id = *resolution.execution_id;
     step.outputs = resolution.outputs;
     step.started_ms = moment_.now_ms;

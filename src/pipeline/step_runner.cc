@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -116,9 +117,10 @@ class StepRunner::Shared {
   bool closing_ = false;                       // guarded by mutex_
 
  public:
-  // Last, so that their threads end before what they use.
-  WorkerPool resolvers{"resolve", kResolveThreads, kQueueMax};
-  WorkerPool runners{"step", static_cast<std::size_t>(options.parallel_max), kQueueMax};
+  // Last, so that their threads end before what they use. Empty once the runner is closed.
+  std::optional<WorkerPool> resolvers{std::in_place, "resolve", kResolveThreads, kQueueMax};
+  std::optional<WorkerPool> runners{std::in_place, "step",
+                                    static_cast<std::size_t>(options.parallel_max), kQueueMax};
 };
 
 // One attempt at a step, from its inputs to its outputs.
@@ -317,7 +319,13 @@ class StepRunner::Execution {
 StepRunner::StepRunner(StepRunnerPorts ports, RunnerSink& sink, StepRunnerOptions options)
     : shared_(std::make_unique<Shared>(ports, sink, std::move(options))) {}
 
-StepRunner::~StepRunner() { shared_->close(); }
+StepRunner::~StepRunner() { close(); }
+
+void StepRunner::close() {
+  shared_->close();
+  shared_->resolvers.reset();
+  shared_->runners.reset();
+}
 
 void StepRunner::resolve(StepOrder order) {
   const auto refused = [&](const StepOrder& refused_order) {
@@ -325,7 +333,7 @@ void StepRunner::resolve(StepOrder order) {
                            resource_exhausted("too many steps wait to be resolved"));
   };
   const auto shared_order = std::make_shared<const StepOrder>(std::move(order));
-  const bool taken = shared_->resolvers.try_submit([&shared = *shared_, shared_order] {
+  const bool taken = shared_->resolvers->try_submit([&shared = *shared_, shared_order] {
     shared.sink.resolved(
         shared_order->pipeline_run_id, shared_order->step,
         resolve_step(context_of(*shared_order), shared.ports.database, shared.ports.lineage,
@@ -339,7 +347,7 @@ void StepRunner::start(StepOrder order) {
   const ExecutionId id = order.execution_id;
   shared_->begin(id);
   const auto execution = std::make_shared<Execution>(*shared_, std::move(order));
-  if (shared_->runners.try_submit([execution] { execution->run(); })) return;
+  if (shared_->runners->try_submit([execution] { execution->run(); })) return;
   shared_->end(id);
   ExecutionResult result;
   result.execution_id = id;
@@ -349,11 +357,13 @@ void StepRunner::start(StepOrder order) {
 
 void StepRunner::stop(const ExecutionId& execution) { shared_->stop(execution); }
 
-Result<void> StepRunner::discard(const std::vector<ExecutionId>& executions) {
+Result<void> StepRunner::discard(const std::vector<Leftover>& leftovers) {
   std::vector<std::string> names;
-  for (const ExecutionId& execution : executions) names.push_back(execution.str());
+  for (const Leftover& leftover : leftovers) names.push_back(leftover.execution_id.str());
   TRY(shared_->ports.launcher.end_leftovers(names));
   for (const std::string& name : names) remove_directory(shared_->options.work / name);
+  if (shared_->ports.observer == nullptr) return {};
+  for (const Leftover& leftover : leftovers) shared_->ports.observer->discarded(leftover);
   return {};
 }
 

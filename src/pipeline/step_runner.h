@@ -44,13 +44,19 @@ struct StepRunnerPorts {
 class StepRunner final : public Runner {
  public:
   StepRunner(StepRunnerPorts ports, RunnerSink& sink, StepRunnerOptions options);
-  // Kills what runs; the next engine puts it back.
+  // As close().
   ~StepRunner() override;
+
+  // Kills the processes that run, waits for the functions that do, and returns when no thread of
+  // the runner is left: only then may what the catalog uses be destroyed. After the engine's thread
+  // has stopped, as nothing may be ordered any more; the next engine puts back what was cut off.
+  // Safe to call again.
+  void close();
 
   void resolve(StepOrder order) override;
   void start(StepOrder order) override;
   void stop(const ExecutionId& execution) override;
-  Result<void> discard(const std::vector<ExecutionId>& executions) override;
+  Result<void> discard(const std::vector<Leftover>& leftovers) override;
 
  private:
   class Shared;

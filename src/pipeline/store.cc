@@ -268,6 +268,18 @@ Result<std::vector<ActiveRun>> active_runs(sql::Reader& reader) {
                           });
 }
 
+Result<std::vector<ActiveSpec>> active_runs_of(sql::Reader& reader, std::string_view workspace,
+                                               std::string_view pipeline) {
+  return reader.query_all(
+      R"(SELECT pipeline_run_id, cancel_requested, spec FROM pipeline_runs
+                             WHERE state IN ('pending', 'running') AND workspace = $1
+                               AND pipeline = $2
+                             ORDER BY pipeline_run_id)",
+      {workspace, pipeline}, [](const sql::Row& row) {
+        return ActiveSpec{PipelineRunId(row.string(0)), row.boolean(1), row.string(2)};
+      });
+}
+
 Result<void> insert_execution(sql::Txn& txn, const PipelineRunId& run, std::string_view step,
                               const ExecutionId& execution, int attempt, std::int64_t now_ms) {
   TRY(txn.execute(

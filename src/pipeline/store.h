@@ -48,6 +48,14 @@ struct ActiveRun {
   bool cancel_requested = false;
 };
 Result<std::vector<ActiveRun>> active_runs(sql::Reader& reader);
+// Those of one pipeline, with what was submitted.
+struct ActiveSpec {
+  PipelineRunId id;
+  bool cancel_requested = false;
+  std::string spec;  // as to_json writes it
+};
+Result<std::vector<ActiveSpec>> active_runs_of(sql::Reader& reader, std::string_view workspace,
+                                               std::string_view pipeline);
 
 Result<void> insert_execution(sql::Txn& txn, const PipelineRunId& run, std::string_view step,
                               const ExecutionId& execution, int attempt, std::int64_t now_ms);

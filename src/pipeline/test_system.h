@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -19,7 +20,7 @@
 #include "lineage/lineage.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/step_runner.h"
-#include "sql/sqlite.h"
+#include "sql/database.h"
 
 // For tests: the whole of pipelines over real processes in one directory.
 
@@ -49,7 +50,12 @@ class ShellCatalog final : public StepCatalog {
   Result<std::vector<FingerprintPart>> fingerprint(const Context&, const StepSpec&,
                                                    const std::vector<ResolvedInput>&) override {
     const std::scoped_lock lock(mutex_);
-    return std::vector<FingerprintPart>{{"program", version_}};
+    return std::vector<FingerprintPart>{{"the program", version_}};
+  }
+  Result<Standing> standing(const Context&, const StepSpec&,
+                            const std::vector<ResolvedInput>&) override {
+    const std::scoped_lock lock(mutex_);
+    return standing_;
   }
   Result<StepCommand> command(const Context&, const StepRun& run) override {
     StepCommand command;
@@ -58,6 +64,7 @@ class ShellCatalog final : public StepCatalog {
     return command;
   }
   Result<ServiceResult> run_service(const Context&, const StepRun& run) override {
+    wait_until_released();
     ServiceResult result;
     result.properties = {
         {"out",
@@ -77,6 +84,29 @@ class ShellCatalog final : public StepCatalog {
     return failed_precondition(refusal);
   }
 
+  // Services wait in their middle until they are released.
+  void hold_services() {
+    const std::scoped_lock lock(mutex_);
+    held_ = true;
+  }
+  void release_services() {
+    const std::scoped_lock lock(mutex_);
+    held_ = false;
+    moved_.notify_all();
+  }
+  void wait_for_service() {
+    std::unique_lock lock(mutex_);
+    moved_.wait(lock, [&] { return services_begun_ > 0; });
+  }
+  bool service_has_ended() {
+    const std::scoped_lock lock(mutex_);
+    return services_begun_ > 0 && services_ended_ == services_begun_;
+  }
+
+  void set_standing(Standing standing) {
+    const std::scoped_lock lock(mutex_);
+    standing_ = std::move(standing);
+  }
   void set_version(std::string version) {
     const std::scoped_lock lock(mutex_);
     version_ = std::move(version);
@@ -88,9 +118,22 @@ class ShellCatalog final : public StepCatalog {
     const std::string name = kind.name;
     kinds_.emplace(name, std::move(kind));
   }
+  void wait_until_released() {
+    std::unique_lock lock(mutex_);
+    ++services_begun_;
+    moved_.notify_all();
+    moved_.wait(lock, [&] { return !held_; });
+    ++services_ended_;
+  }
+
   std::map<std::string, StepKind> kinds_;
   std::mutex mutex_;
+  std::condition_variable moved_;
   std::string version_ = "1";  // guarded by mutex_
+  Standing standing_;          // guarded by mutex_
+  bool held_ = false;          // guarded by mutex_
+  int services_begun_ = 0;     // guarded by mutex_
+  int services_ended_ = 0;     // guarded by mutex_
 };
 
 class RecordingObserver final : public StepObserver {
@@ -102,6 +145,7 @@ class RecordingObserver final : public StepObserver {
   void ended(const StepRun& run, State state, const std::optional<Error>&) override {
     add("ended " + run.spec.name + " " + std::string(state_name(state)));
   }
+  void discarded(const Leftover& leftover) override { add("discarded " + leftover.kind); }
   std::vector<std::string> taken() {
     const std::scoped_lock lock(mutex_);
     return std::exchange(lines_, {});
@@ -116,9 +160,9 @@ class RecordingObserver final : public StepObserver {
   std::vector<std::string> lines_;  // guarded by mutex_
 };
 
-inline std::unique_ptr<sql::Database> open_test_database(const std::filesystem::path& root) {
-  auto database = sql::open_sqlite({.path = root / "ciclo.db"});
-  CHECK(database.ok());
+inline std::unique_ptr<sql::Database> open_test_database(const std::string& url) {
+  auto database = sql::open(url);
+  if (!database.ok()) check_failed(database.error().message.c_str(), __FILE__, __LINE__);
   for (const auto& schema : {events::schema(), lineage::schema(), pipeline::schema()}) {
     const auto migrated = sql::migrate(**database, schema);
     if (!migrated.ok()) check_failed(migrated.error().message.c_str(), __FILE__, __LINE__);
@@ -137,8 +181,10 @@ template <class Catalog>
 class BasicTestSystem {
  public:
   explicit BasicTestSystem(std::filesystem::path root_in)
+      : BasicTestSystem(root_in, "sqlite:" + (root_in / "ciclo.db").string()) {}
+  BasicTestSystem(std::filesystem::path root_in, const std::string& database_url)
       : root(std::move(root_in)),
-        database(open_test_database(root)),
+        database(open_test_database(database_url)),
         blobs(open_test_blobs(root)),
         runner({*database, *blobs, lineage, *launcher, clock, catalog, &observer}, engine,
                {.work = root / "work", .grace_ms = 50}) {

@@ -115,8 +115,10 @@ Result<void> Triggers::put(const Context& context, const TriggerSpec& trigger) {
            ON CONFLICT (workspace, name) DO UPDATE SET spec = excluded.spec)",
         {std::string_view(context.workspace), std::string_view(trigger.name),
          std::string_view(spec), clock_.now_ms()}));
-    if (was_listening) return {};
-    return events_.advance(txn, consumer_name(context.workspace, trigger.name), newest);
+    if (!was_listening) {
+      TRY(events_.advance(txn, consumer_name(context.workspace, trigger.name), newest));
+    }
+    return {};
   });
 }
 
@@ -168,6 +170,8 @@ Result<std::vector<Triggers::Stored>> Triggers::load() {
 // -------------------------------------------------------------------------------
 
 Result<int> Triggers::check() {
+  // Held over the work, which is the point: who comes second finds all that the first one started.
+  const std::scoped_lock lock(checking_);
   TRY(const std::vector<Stored> all, load());
   int started = 0;
   for (const Stored& trigger : all) {
@@ -205,8 +209,10 @@ Result<int> Triggers::check_events(const Stored& trigger) {
       unmatched = 0;
     }
     if (unmatched != 0) {
-      TRY(database_.transaction(
-          [&](sql::Txn& txn) { return events_.advance(txn, trigger.consumer(), unmatched); }));
+      TRY(database_.transaction([&](sql::Txn& txn) -> Result<void> {
+        TRY(events_.advance(txn, trigger.consumer(), unmatched));
+        return {};
+      }));
     }
     if (batch.size() < kEventsAtOnce) return started;
   }
@@ -228,14 +234,19 @@ Result<int> Triggers::start(const Stored& trigger, const events::Event* event) {
   int started = 0;
   const auto done = database_.transaction([&](sql::Txn& txn) -> Result<void> {
     started = 0;
-    if (event != nullptr) TRY(events_.advance(txn, trigger.consumer(), event->id));
+    refused.reset();
+    TRY(const bool is_new, take(txn, trigger, event));
+    if (!is_new) return {};
     TRY(const bool allowed, may_start(txn, trigger, event, now_ms));
     if (!allowed) return event == nullptr ? Result<void>() : count_passed(txn, trigger, "");
     const auto run =
         pipelines_.submit(txn, trigger.context(), *built, cause_of(trigger.view.spec, event));
-    if (!run.ok()) {
-      refused = run.error();
-      return run.error();
+    const auto noted = run.ok()
+                           ? source_.submitted(txn, trigger.context(), trigger.view.spec, event)
+                           : Result<void>(run.error());
+    if (!noted.ok()) {
+      refused = noted.error();
+      return noted;
     }
     started = 1;
     return count_run(txn, trigger, *run, now_ms);
@@ -243,6 +254,12 @@ Result<int> Triggers::start(const Stored& trigger, const events::Event* event) {
   if (done.ok()) return started;
   if (refused) return pass(trigger, event, *refused);
   return done.error();
+}
+
+// False when the event was dealt with since it was read, by another platform on the database.
+Result<bool> Triggers::take(sql::Txn& txn, const Stored& trigger, const events::Event* event) {
+  if (event == nullptr) return true;
+  return events_.advance(txn, trigger.consumer(), event->id);
 }
 
 // The pipeline cannot be run for this event. Later attempts would not end better, unless the error
@@ -254,7 +271,8 @@ Result<int> Triggers::pass(const Stored& trigger, const events::Event* event, co
   say(is_choice ? "a trigger passes over an event" : "a trigger cannot start its pipeline",
       {{"trigger", trigger.view.spec.name}, {"error", error.message}});
   TRY(database_.transaction([&](sql::Txn& txn) -> Result<void> {
-    if (event != nullptr) TRY(events_.advance(txn, trigger.consumer(), event->id));
+    TRY(const bool is_new, take(txn, trigger, event));
+    if (!is_new) return {};
     TRY(count_passed(txn, trigger, error.message));
     // Time starts it again only after its whole pause.
     return event != nullptr ? Result<void>() : put_off(txn, trigger, clock_.now_ms());

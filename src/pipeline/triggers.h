@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -69,8 +70,14 @@ class PipelineSource {
   virtual ~PipelineSource() = default;
   // The pipeline to run. `event` is null when time started the trigger. failed_precondition says
   // that this is not the moment (a cool-down of the owner's own); the event is then passed over.
+  // It changes nothing: what is built may still not be submitted.
   virtual Result<PipelineSpec> build(const Context& context, const TriggerSpec& trigger,
                                      const events::Event* event) = 0;
+  // In the transaction that submits what was built. May run several times (a conflict is retried):
+  // no other effects. failed_precondition when this is not the moment any more; then nothing is
+  // submitted.
+  virtual Result<void> submitted(sql::Txn& txn, const Context& context, const TriggerSpec& trigger,
+                                 const events::Event* event) = 0;
 };
 
 // Safe to share between threads.
@@ -89,7 +96,8 @@ class Triggers {
   Result<void> remove(const Context& context, std::string_view name);
   Result<std::vector<TriggerView>> list(const Context& context);
 
-  // Looks at new events and at the time once. Returns how many runs were started.
+  // Looks at new events and at the time once. Returns how many runs were started. One check at a
+  // time: when it returns, all runs that were due are there, whoever started them.
   Result<int> check();
 
   // Checks whenever an event comes, on an own thread.
@@ -102,6 +110,7 @@ class Triggers {
   Result<int> check_events(const Stored& trigger);
   Result<int> check_time(const Stored& trigger);
   Result<int> start(const Stored& trigger, const events::Event* event);
+  Result<bool> take(sql::Txn& txn, const Stored& trigger, const events::Event* event);
   Result<int> pass(const Stored& trigger, const events::Event* event, const Error& error);
   Result<bool> may_start(sql::Txn& txn, const Stored& trigger, const events::Event* event,
                          std::int64_t now_ms);
@@ -117,6 +126,7 @@ class Triggers {
   Engine& engine_;
   PipelineSource& source_;
   Clock& clock_;
+  std::mutex checking_;
   std::jthread thread_;
 };
 

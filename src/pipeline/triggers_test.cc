@@ -3,6 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <optional>
+#include <thread>
+
+#include "pipeline/test_storage.h"
 #include "pipeline/test_system.h"
 
 namespace ciclo::pipeline {
@@ -12,16 +17,27 @@ class Source final : public PipelineSource {
  public:
   Result<PipelineSpec> build(const Context&, const TriggerSpec& trigger,
                              const events::Event* event) override {
+    while_building();
     if (error) return *error;
     PipelineSpec spec{.name = trigger.pipeline, .steps = {shell_step("a", "true")}};
     if (event != nullptr) spec.steps[0].parameters["window"] = event->body.string_or("window", "");
     return spec;
   }
+  Result<void> submitted(sql::Txn& txn, const Context&, const TriggerSpec& trigger,
+                         const events::Event*) override {
+    if (refusal) return *refusal;
+    TRY(txn.execute("CREATE TABLE IF NOT EXISTS submitted (pipeline TEXT NOT NULL)"));
+    TRY(txn.execute("INSERT INTO submitted (pipeline) VALUES ($1)",
+                    {std::string_view(trigger.pipeline)}));
+    return {};
+  }
   std::optional<Error> error;
+  std::optional<Error> refusal;
+  std::function<void()> while_building = [] {};
 };
 
 // No engine runs here: a submitted run stays active until the test ends it.
-class TriggerTest : public testing::Test {
+class TriggerTest : public testing::TestWithParam<sql::Engine> {
  protected:
   void happen(std::string_view kind, std::string_view subject, const json::Value& body) {
     ASSERT_TRUE(database_
@@ -55,11 +71,12 @@ class TriggerTest : public testing::Test {
   }
 
   TemporaryDirectory directory_;
+  TestStorage storage_{GetParam(), directory_.path()};
   Context context_;
   SimClock clock_;
   SeededRandom random_{1};
   IdSource ids_{clock_, random_};
-  std::unique_ptr<sql::Database> database_ = open_test_database(directory_.path());
+  std::unique_ptr<sql::Database> database_ = open_test_database(storage_.url());
   std::unique_ptr<blob::Store> blobs_ = open_test_blobs(directory_.path());
   events::Log events_{*database_, clock_};
   lineage::Lineage lineage_{*database_, *blobs_, clock_, ids_};
@@ -70,7 +87,10 @@ class TriggerTest : public testing::Test {
   Triggers triggers_{*database_, events_, pipelines_, engine_, source_, clock_};
 };
 
-TEST_F(TriggerTest, starts_one_run_per_event_and_none_for_old_events) {
+INSTANTIATE_TEST_SUITE_P(Engines, TriggerTest, testing::ValuesIn(sql::available_engines()),
+                         sql::engine_test_name);
+
+TEST_P(TriggerTest, starts_one_run_per_event_and_none_for_old_events) {
   drift("old");
   ASSERT_TRUE(triggers_.put(context_, on_drift()).ok());
   EXPECT_EQ(check(), 0);
@@ -85,7 +105,7 @@ TEST_F(TriggerTest, starts_one_run_per_event_and_none_for_old_events) {
   EXPECT_EQ(spec->steps[0].parameters.string_or("window", ""), "2013-07");
 }
 
-TEST_F(TriggerTest, at_most_one_run_is_active) {
+TEST_P(TriggerTest, at_most_one_run_is_active) {
   ASSERT_TRUE(triggers_.put(context_, on_drift()).ok());
   drift("1");
   drift("2");
@@ -97,7 +117,7 @@ TEST_F(TriggerTest, at_most_one_run_is_active) {
   EXPECT_EQ(view().runs, 2);
 }
 
-TEST_F(TriggerTest, passes_over_events_during_the_cool_down) {
+TEST_P(TriggerTest, passes_over_events_during_the_cool_down) {
   TriggerSpec trigger = on_drift();
   trigger.cool_down_ms = 1'000;
   ASSERT_TRUE(triggers_.put(context_, trigger).ok());
@@ -113,7 +133,7 @@ TEST_F(TriggerTest, passes_over_events_during_the_cool_down) {
   EXPECT_EQ(check(), 1);
 }
 
-TEST_F(TriggerTest, looks_at_subject_and_body) {
+TEST_P(TriggerTest, looks_at_subject_and_body) {
   TriggerSpec trigger = on_drift();
   trigger.subject = "late";
   trigger.where["column.name"] = "dep_hour";
@@ -128,7 +148,7 @@ TEST_F(TriggerTest, looks_at_subject_and_body) {
   EXPECT_EQ(check(), 1);
 }
 
-TEST_F(TriggerTest, starts_by_time) {
+TEST_P(TriggerTest, starts_by_time) {
   TriggerSpec trigger;
   trigger.name = "nightly";
   trigger.pipeline = "flights";
@@ -143,7 +163,7 @@ TEST_F(TriggerTest, starts_by_time) {
   EXPECT_EQ(check(), 1);
 }
 
-TEST_F(TriggerTest, a_pipeline_that_cannot_be_built_is_told_and_passed_over) {
+TEST_P(TriggerTest, a_pipeline_that_cannot_be_built_is_told_and_passed_over) {
   ASSERT_TRUE(triggers_.put(context_, on_drift()).ok());
   source_.error = invalid_argument("the project is gone");
   drift("1");
@@ -156,7 +176,7 @@ TEST_F(TriggerTest, a_pipeline_that_cannot_be_built_is_told_and_passed_over) {
   EXPECT_EQ(view().last_error, "");
 }
 
-TEST_F(TriggerTest, an_error_that_passes_keeps_the_event) {
+TEST_P(TriggerTest, an_error_that_passes_keeps_the_event) {
   ASSERT_TRUE(triggers_.put(context_, on_drift()).ok());
   source_.error = unavailable("the store is away");
   drift("1");
@@ -165,7 +185,7 @@ TEST_F(TriggerTest, an_error_that_passes_keeps_the_event) {
   EXPECT_EQ(check(), 1);
 }
 
-TEST_F(TriggerTest, a_disabled_one_sleeps_and_wakes_without_old_events) {
+TEST_P(TriggerTest, a_disabled_one_sleeps_and_wakes_without_old_events) {
   TriggerSpec trigger = on_drift();
   trigger.enabled = false;
   ASSERT_TRUE(triggers_.put(context_, trigger).ok());
@@ -179,11 +199,65 @@ TEST_F(TriggerTest, a_disabled_one_sleeps_and_wakes_without_old_events) {
   EXPECT_EQ(runs(), 0U);
 }
 
-TEST_F(TriggerTest, refuses_one_that_nothing_starts) {
+TEST_P(TriggerTest, refuses_one_that_nothing_starts) {
   TriggerSpec trigger = on_drift();
   trigger.on.clear();
   EXPECT_EQ(triggers_.put(context_, trigger).error().message,
             "trigger \"retrain\" needs an event kind (on) or a time between runs (every)");
+}
+
+// What the source records of a submission stands or falls with it.
+TEST_P(TriggerTest, the_source_records_in_the_transaction_of_the_submission) {
+  ASSERT_TRUE(triggers_.put(context_, on_drift()).ok());
+  source_.refusal = failed_precondition("cooling down since a moment ago");
+  drift("1");
+  EXPECT_EQ(check(), 0);
+  EXPECT_EQ(runs(), 0U);
+  EXPECT_EQ(view().last_error, "cooling down since a moment ago");
+  source_.refusal = unavailable("the database is away");
+  drift("2");
+  EXPECT_FALSE(triggers_.check().ok());
+  EXPECT_EQ(runs(), 0U);
+  source_.refusal.reset();
+  EXPECT_EQ(check(), 1);
+  const auto recorded = database_->view([](sql::Reader& reader) {
+    return reader.query_one("SELECT COUNT(*) FROM submitted", {},
+                            [](const sql::Row& row) { return row.integer(0); });
+  });
+  EXPECT_EQ(recorded.value(), 1);
+}
+
+// Two platforms on one database read the same event; the second one finds it taken.
+TEST_P(TriggerTest, an_event_that_another_platform_took_is_left_to_it) {
+  ASSERT_TRUE(triggers_.put(context_, on_drift()).ok());
+  drift("1");
+  Source elsewhere;
+  Triggers other(*database_, events_, pipelines_, engine_, elsewhere, clock_);
+  source_.while_building = [&] {
+    EXPECT_EQ(other.check().value(), 1);
+    end_runs();
+  };
+  EXPECT_EQ(check(), 0);
+  EXPECT_EQ(runs(), 1U);
+  EXPECT_EQ(view().passed, 0);
+}
+
+// Whoever checks second waits, and finds the run that the first one started.
+TEST_P(TriggerTest, a_check_waits_for_the_one_under_way) {
+  ASSERT_TRUE(triggers_.put(context_, on_drift()).ok());
+  drift("1");
+  std::jthread second;
+  std::size_t seen = 0;
+  source_.while_building = [&] {
+    second = std::jthread([&] {
+      EXPECT_EQ(check(), 0);
+      seen = runs();
+    });
+    std::this_thread::yield();
+  };
+  EXPECT_EQ(check(), 1);
+  second.join();
+  EXPECT_EQ(seen, 1U);
 }
 
 }  // namespace

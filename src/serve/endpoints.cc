@@ -429,8 +429,10 @@ void Endpoints::State::follow(std::stop_token stop) {
       if (moved.empty() && retries.empty()) return {};
       TRY(reconcile_all(ctx));
       if (moved.empty()) return {};
-      return database.transaction(
-          [&](sql::Txn& txn) { return log.advance(txn, kConsumer, moved.back().id); });
+      return database.transaction([&](sql::Txn& txn) -> Result<void> {
+        TRY(log.advance(txn, kConsumer, moved.back().id));
+        return {};
+      });
     };
     const auto done = pass();
     if (!done.ok())

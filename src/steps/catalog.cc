@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "base/json_fields.h"
 #include "base/text.h"
-#include "base/version.h"
+#include "steps/champion.h"
 #include "steps/data_set.h"
 #include "steps/origin.h"
 
@@ -16,8 +16,6 @@ namespace {
 
 using pipeline::RunsAs;
 using pipeline::StepKind;
-
-constexpr const char* kChampion = "champion";
 
 StepKind process(std::string name, std::vector<pipeline::InputPort> inputs,
                  std::vector<pipeline::OutputPort> outputs) {
@@ -56,15 +54,8 @@ std::vector<StepKind> all_kinds() {
       process("evaluate", {{"model", true}, {"test", true}}, {{"report", "report"}}),
       process("gate", {{"model", true}, {"test", true}}, {{"decision", "report"}}),
       service("register", {{"model", true}, {"decision", false}}),
-      service("deploy", {{"model", true}}),
+      service("deploy", {{"model", true}, {"decision", false}}),
   };
-}
-
-std::string tag_of(const registry::ModelVersion& version, std::string_view key) {
-  for (const auto& tag : version.tags) {
-    if (tag.key == key) return tag.value;
-  }
-  return {};
 }
 
 const pipeline::ResolvedInput* find_input(const std::vector<pipeline::ResolvedInput>& inputs,
@@ -75,43 +66,19 @@ const pipeline::ResolvedInput* find_input(const std::vector<pipeline::ResolvedIn
   return nullptr;
 }
 
-// The version that was made from the artifact with that content; nullopt when there is none.
-Result<std::optional<registry::ModelVersion>> version_of_artifact(registry::Registry& registry,
-                                                                  const Context& context,
-                                                                  const std::string& model,
-                                                                  const std::string& hash) {
-  registry::ModelSearch search;
-  search.filter = "name = '" + model + "'";
-  search.max_results = 1000;
-  while (true) {
-    TRY(const auto page, registry.search_versions(context, search));
-    for (const auto& version : page.items) {
-      if (tag_of(version, kArtifactHashTag) == hash) return std::optional(version);
-    }
-    if (page.next_page_token.empty()) return std::optional<registry::ModelVersion>();
-    search.page_token = page.next_page_token;
+// What a deploy step makes of an endpoint.
+serve::EndpointSpec endpoint_spec(const pipeline::StepSpec& step) {
+  serve::EndpointSpec spec;
+  spec.name = step.parameters.string_or("endpoint", "");
+  spec.model = step.parameters.string_or("model", "");
+  spec.alias = kChampion;
+  if (const json::Value* monitor = step.parameters.find("monitor"); monitor != nullptr) {
+    spec.monitor = *monitor;
   }
+  return spec;
 }
 
-// What the gate compares a model with: the champion; or, when the model is the champion itself, the
-// one before it, so that judging it again gives the decision that promoted it.
-Result<std::optional<registry::ModelVersion>> opponent(registry::Registry& registry,
-                                                       const Context& context,
-                                                       const std::string& model,
-                                                       const std::string& hash) {
-  TRY(auto champion, registry.find_by_alias(context, model, kChampion));
-  if (!champion || tag_of(*champion, kArtifactHashTag) != hash) return champion;
-  TRY(const auto history, registry.alias_history(context, model, kChampion, 1000));
-  for (auto move = history.rbegin(); move != history.rend(); ++move) {
-    if (move->version != champion->version) continue;
-    if (!move->previous) break;
-    auto previous = registry.version(context, model, *move->previous);
-    if (!previous.ok() && previous.error().code == Code::kNotFound) break;
-    if (!previous.ok()) return previous.error();
-    return std::optional(std::move(previous).value());
-  }
-  return std::optional<registry::ModelVersion>();
-}
+pipeline::Standing missing(std::string what) { return {.holds = false, .remark = std::move(what)}; }
 
 }  // namespace
 
@@ -145,25 +112,47 @@ std::vector<std::string> Catalog::kinds() const {
 Result<std::vector<pipeline::FingerprintPart>> Catalog::fingerprint(
     const Context& context, const pipeline::StepSpec& step,
     const std::vector<pipeline::ResolvedInput>& inputs) {
-  std::vector<pipeline::FingerprintPart> parts = {{"program", std::string(kVersion)}};
+  std::vector<pipeline::FingerprintPart> parts = {{"the program", paths_.build}};
   const pipeline::ResolvedInput* model = find_input(inputs, "model");
-  if (model == nullptr) return parts;
-  const std::string name = step.parameters.string_or("model", "");
-  if (step.kind == "gate") {
-    TRY(const auto champion, opponent(registry_, context, name, model->hash));
-    parts.push_back(
-        {kChampion, champion ? "version " + std::to_string(champion->version) : "none"});
-  }
-  if (step.kind == "deploy") {
-    // Somebody may have moved the alias since: deploying again is then not the same.
-    TRY(const auto champion, registry_.find_by_alias(context, name, kChampion));
-    const bool other = champion && tag_of(*champion, kArtifactHashTag) != model->hash;
-    TRY(const auto own, version_of_artifact(registry_, context, name, model->hash));
-    const bool newer = other && own && champion->version > own->version;
-    parts.push_back(
-        {kChampion, newer ? "version " + std::to_string(champion->version) : "older or none"});
-  }
+  if (model == nullptr || step.kind != "gate") return parts;
+  TRY(const Opponent against,
+      opponent(registry_, context, step.parameters.string_or("model", ""), model->hash));
+  parts.push_back({"the champion", against.identity});
   return parts;
+}
+
+Result<pipeline::Standing> Catalog::standing(const Context& context, const pipeline::StepSpec& step,
+                                             const std::vector<pipeline::ResolvedInput>& inputs) {
+  const bool registers = step.kind == "register";
+  const bool deploys = step.kind == "deploy";
+  if (!registers && !deploys) return pipeline::Standing{};
+  const pipeline::ResolvedInput* model = find_input(inputs, "model");
+  CHECK(model != nullptr);
+  const std::string name = step.parameters.string_or("model", "");
+  TRY(const auto own, version_of_artifact(registry_, context, name, model->hash));
+  if (!own) return missing("the registry does not hold its version any more");
+  if (registers) return pipeline::Standing{};
+  TRY(const auto champion, registry_.find_by_alias(context, name, kChampion));
+  if (!champion) return missing("no version is champion any more");
+  TRY(pipeline::Standing endpoint, standing_of_endpoint(context, step));
+  if (!endpoint.holds || artifact_hash(*champion) == model->hash) return endpoint;
+  TRY(const Declared declared, declared_of(registry_, context, name));
+  const std::string other = "version " + std::to_string(champion->version);
+  if (declared.artifact != model->hash) return missing(other + " is champion instead");
+  return pipeline::Standing{.remark = other + " took over since and stays"};
+}
+
+Result<pipeline::Standing> Catalog::standing_of_endpoint(const Context& context,
+                                                         const pipeline::StepSpec& step) {
+  const serve::EndpointSpec wanted = endpoint_spec(step);
+  if (endpoints_ == nullptr || wanted.name.empty()) return pipeline::Standing{};
+  const auto found = endpoints_->get(context, wanted.name);
+  const std::string name = "endpoint " + quoted(wanted.name);
+  if (!found.ok() && found.error().code != Code::kNotFound) return found.error();
+  if (!found.ok()) return missing(name + " is gone");
+  if (json::write(found->spec) != json::write(wanted)) return missing(name + " was changed");
+  if (found->serving_version.empty()) return missing(name + " serves nothing");
+  return pipeline::Standing{};
 }
 
 Result<pipeline::StepCommand> Catalog::command(const Context& context,
@@ -192,14 +181,15 @@ Result<pipeline::StepCommand> Catalog::command(const Context& context,
   if (run.spec.kind == "gate") {
     const pipeline::InputArtifact* model = run.input("model");
     CHECK(model != nullptr);
-    TRY(const auto champion,
+    TRY(const Opponent against,
         opponent(registry_, context, run.spec.parameters.string_or("model", ""), model->hash));
-    if (champion) {
-      TRY(const auto source, tracking::ArtifactPath::from_uri(champion->storage_uri));
+    command.context["champion"] = against.identity;
+    if (against.version) {
+      TRY(const auto source, tracking::ArtifactPath::from_uri(against.version->storage_uri));
       const auto directory = std::filesystem::path(run.work) / "champion";
       TRY(artifacts_.check_out(context, source, directory));
       command.context["champion_directory"] = directory.string();
-      command.context["champion_version"] = std::to_string(champion->version);
+      command.context["champion_version"] = std::to_string(against.version->version);
     }
   }
   return command;
@@ -245,6 +235,8 @@ Result<pipeline::ServiceResult> Catalog::register_model(const Context& context,
   return pipeline::ServiceResult{};
 }
 
+// A version that took over from the declared model stays: deploying the same declaration again only
+// sees to the endpoint.
 Result<pipeline::ServiceResult> Catalog::deploy(const Context& context,
                                                 const pipeline::StepRun& run) {
   const pipeline::InputArtifact* model = run.input("model");
@@ -253,17 +245,23 @@ Result<pipeline::ServiceResult> Catalog::deploy(const Context& context,
   TRY(const auto version, version_of_artifact(registry_, context, name, model->hash));
   if (!version)
     return failed_precondition("model " + quoted(name) + " has no version made from this artifact");
-  TRY(registry_.set_alias(context, name, kChampion, version->version, {},
-                          "pipeline run " + run.pipeline_run_id.str()));
-  const std::string endpoint = run.spec.parameters.string_or("endpoint", "");
-  if (endpoints_ == nullptr || endpoint.empty()) return pipeline::ServiceResult{};
-  serve::EndpointSpec spec;
-  spec.name = endpoint;
-  spec.model = name;
-  if (const json::Value* monitor = run.spec.parameters.find("monitor"); monitor != nullptr) {
-    spec.monitor = *monitor;
+  TRY(const auto champion, registry_.find_by_alias(context, name, kChampion));
+  TRY(const Declared before, declared_of(registry_, context, name));
+  const bool serves = champion && artifact_hash(*champion) == model->hash;
+  if (serves || !champion || before.artifact != model->hash) {
+    const pipeline::InputArtifact* decision = run.input("decision");
+    const std::string judged =
+        decision == nullptr ? "" : decision->properties.string_or(kJudgedAgainst, "");
+    TRY(promote(registry_, context, *version, champion, judged,
+                "pipeline run " + run.pipeline_run_id.str()));
+    if (run.spec.parameters.boolean_or("declared", false)) {
+      TRY(declare(registry_, context, name, {model->hash, judged}));
+    }
   }
-  TRY(endpoints_->put(context, spec));
+  if (endpoints_ == nullptr || run.spec.parameters.string_or("endpoint", "").empty()) {
+    return pipeline::ServiceResult{};
+  }
+  TRY(endpoints_->put(context, endpoint_spec(run.spec)));
   return pipeline::ServiceResult{};
 }
 

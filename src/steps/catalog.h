@@ -19,24 +19,25 @@
 // The built-in steps as the pipeline sees them. Most run in a process of their own (steps/job.h);
 // register and deploy, which only change the database, run here.
 //
-//   kind       inputs                          outputs                    what it does
-//   ingest     –                               dataset                    source files → Parquet
-//   validate   dataset                         report                     fails when the schema is
-//   broken assemble   base, join1 … join16            dataset                    one row for each
-//   example collect    base                            dataset                    recent rows with
-//   live labels split      dataset                         train, validation, test tune train,
-//   validation               parameters                 random search train      train, validation,
-//   parameters?  model                      a model package evaluate   model, test report metrics
-//   with intervals, slices gate       model, test                     decision passed or refused,
-//   with evidence register   model, decision?                –                          a version
-//   in the registry deploy     model                           –                          alias,
-//   endpoint, monitor
+//   kind      inputs                          outputs                  what it does
+//   ingest    –                               dataset                  source files → Parquet
+//   validate  dataset                         report                   fails on a broken schema
+//   assemble  base, join1 … join16            dataset                  one row for each example
+//   collect   base                            dataset                  recent rows, live labels
+//   split     dataset                         train, validation, test
+//   tune      train, validation               parameters               random search
+//   train     train, validation, parameters?  model                    a model package
+//   evaluate  model, test                     report                   metrics, slices
+//   gate      model, test                     decision                 passed or refused, why
+//   register  model, decision?                –                        a version in the registry
+//   deploy    model, decision?                –                        alias, endpoint, monitor
 
 namespace ciclo::steps {
 
 struct CatalogPaths {
   std::filesystem::path program;  // this binary, for `PROGRAM step`
   std::filesystem::path capture;  // where serve keeps its captures
+  std::string build;              // identifies the program's code; part of every cache key
 };
 
 class Catalog final : public pipeline::StepCatalog {
@@ -56,6 +57,8 @@ class Catalog final : public pipeline::StepCatalog {
   Result<std::vector<pipeline::FingerprintPart>> fingerprint(
       const Context& context, const pipeline::StepSpec& step,
       const std::vector<pipeline::ResolvedInput>& inputs) override;
+  Result<pipeline::Standing> standing(const Context& context, const pipeline::StepSpec& step,
+                                      const std::vector<pipeline::ResolvedInput>& inputs) override;
   Result<pipeline::StepCommand> command(const Context& context,
                                         const pipeline::StepRun& run) override;
   Result<pipeline::ServiceResult> run_service(const Context& context,
@@ -67,6 +70,8 @@ class Catalog final : public pipeline::StepCatalog {
   Result<pipeline::ServiceResult> register_model(const Context& context,
                                                  const pipeline::StepRun& run);
   Result<pipeline::ServiceResult> deploy(const Context& context, const pipeline::StepRun& run);
+  Result<pipeline::Standing> standing_of_endpoint(const Context& context,
+                                                  const pipeline::StepSpec& step);
 
   const CatalogPaths paths_;
   blob::Store& blobs_;
@@ -78,9 +83,5 @@ class Catalog final : public pipeline::StepCatalog {
   serve::Endpoints* endpoints_ = nullptr;
   std::vector<pipeline::StepKind> kinds_;
 };
-
-// Tags that tie a registered version to the artifact that it was made from.
-inline constexpr const char* kArtifactTag = "ciclo.artifact_id";
-inline constexpr const char* kArtifactHashTag = "ciclo.artifact_hash";
 
 }  // namespace ciclo::steps

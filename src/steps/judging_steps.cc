@@ -8,6 +8,7 @@
 #include "base/json_fields.h"
 #include "evaluate/evaluate.h"
 #include "evaluate/gate.h"
+#include "steps/champion.h"
 #include "steps/job.h"
 #include "steps/learning_data.h"
 
@@ -31,8 +32,7 @@ struct Judged {
   }
 };
 
-Result<Judged> judge(const Job& job, const std::filesystem::path& package_directory) {
-  TRY(const train::Package package, train::Package::load(package_directory));
+Result<Judged> judge(const Job& job, const train::Package& package) {
   LearningParameters parameters;
   parameters.target = package.metadata().target;
   TRY(Rows rows, read_rows(job, "test", parameters));
@@ -74,10 +74,46 @@ void tell_intervals(const Job& job, const evaluate::Report& report) {
   job.property("report", "slices", slices);
 }
 
+// The champion on the rows that judge its challenger. Neither member is set when there is none.
+struct Champion {
+  std::optional<Judged> judged;
+  std::string obstacle;  // why it cannot be compared on these rows
+};
+
+bool is_about_rows(const Error& error) {
+  return error.code == Code::kInvalidArgument || error.code == Code::kNotFound ||
+         error.code == Code::kFailedPrecondition;
+}
+
+// A project may drop a column or gain a class, and its champion then cannot be asked any more: that
+// is for the gate to weigh, and no failure of the step.
+Result<Champion> judge_champion(const Job& job, const Judged& challenger) {
+  const std::string directory = job.environment().string_or("champion_directory", "");
+  Champion champion;
+  if (directory.empty()) return champion;
+  const std::string name =
+      "champion version " + job.environment().string_or("champion_version", "");
+  auto package = train::Package::load(directory);
+  if (!package.ok()) return package.error().with_context(name);
+  auto judged = judge(job, *package);
+  if (!judged.ok() && is_about_rows(judged.error())) {
+    champion.obstacle = name + " cannot be compared on these rows: " + judged.error().message;
+  } else if (!judged.ok()) {
+    return judged.error().with_context(name);
+  } else if (judged->space.task != challenger.space.task ||
+             judged->space.classes != challenger.space.classes) {
+    champion.obstacle = name + " cannot be compared: it knows other classes than the new model";
+  } else {
+    champion.judged = std::move(judged).value();
+  }
+  return champion;
+}
+
 }  // namespace
 
 Result<void> evaluate(Job& job) {
-  TRY(const Judged judged, judge(job, job.input("model")));
+  TRY(const train::Package package, train::Package::load(job.input("model")));
+  TRY(const Judged judged, judge(job, package));
   evaluate::EvaluateOptions options;
   if (const json::Value* slices = job.parameters().find("slices"); slices != nullptr) {
     TRY(options.slice_columns, json::read_node<std::vector<std::string>>(*slices));
@@ -96,29 +132,23 @@ Result<void> evaluate(Job& job) {
 }
 
 Result<void> gate(Job& job) {
-  TRY(const Judged challenger, judge(job, job.input("model")));
-  std::optional<Judged> champion;
-  const std::string champion_directory = job.environment().string_or("champion_directory", "");
-  if (!champion_directory.empty()) {
-    TRY(champion, judge(job, champion_directory));
-    if (champion->space.classes != challenger.space.classes) {
-      return failed_precondition(
-          "the champion knows other classes than the new model, so they cannot be compared");
-    }
-  }
+  TRY(const train::Package package, train::Package::load(job.input("model")));
+  TRY(const Judged challenger, judge(job, package));
   const json::Value* rules = job.parameters().find("rules");
   CHECK(rules != nullptr);
   TRY(const evaluate::GateSpec spec, evaluate::parse_gate(*rules, challenger.space.task));
-  std::optional<evaluate::Scored> champion_scored;
-  if (champion) champion_scored = champion->scored();
+  TRY(const Champion champion, judge_champion(job, challenger));
+  std::optional<evaluate::Scored> scored;
+  if (champion.judged) scored = champion.judged->scored();
   TRY(const evaluate::Decision decision,
-      evaluate::decide(spec, challenger.space.task, challenger.scored(), champion_scored,
-                       challenger.columns));
+      evaluate::decide(spec, challenger.space.task, challenger.scored(), scored, challenger.columns,
+                       champion.obstacle));
   TRY(write_file_durably(job.output("decision") / "decision.json",
                          evaluate::write_decision(decision)));
   job.property("decision", "passed", decision.passed);
   job.property("decision", "summary", decision.summary);
   job.property("decision", "champion", job.environment().string_or("champion_version", ""));
+  job.property("decision", kJudgedAgainst, job.environment().string_or("champion", ""));
   job.tag("ciclo.gate", decision.summary);
   return {};
 }

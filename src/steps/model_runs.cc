@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "pipeline/runner.h"
 #include "steps/pipelines_of_project.h"
 
 namespace ciclo::steps {
@@ -249,6 +250,44 @@ void ModelRuns::ended(const pipeline::StepRun& run, pipeline::State state,
   if (auto updated = tracking_.update_run(context, *id, update); !updated.ok()) {
     warn(run, updated.error());
   }
+}
+
+void ModelRuns::discarded(const pipeline::Leftover& leftover) {
+  if (!learns(leftover.kind)) return;
+  Context context;
+  context.workspace = leftover.workspace;
+  context.caller = "pipeline";
+  context.request_id = leftover.execution_id.str();
+  const auto experiment = tracking_.experiment_by_name(context, experiment_of(leftover.pipeline));
+  if (!experiment.ok() && experiment.error().code == Code::kNotFound) return;
+  const auto ended = experiment.ok() ? end_cut_off(context, experiment->experiment_id,
+                                                   "tags.`" + std::string(kExecutionTag) + "` = '" +
+                                                       leftover.execution_id.str() + "'")
+                                     : Result<void>(experiment.error());
+  if (ended.ok()) return;
+  log::warn("a run that was cut off still shows as running",
+            {{"execution", leftover.execution_id.str()}, {"error", ended.error().message}});
+}
+
+// Those that the filter finds and that still run, each after the runs below it: where a crash cuts
+// this off too, the next start finds the parent again.
+Result<void> ModelRuns::end_cut_off(const Context& context,
+                                    const tracking::ExperimentId& experiment,
+                                    const std::string& filter) {
+  tracking::RunSearch search;
+  search.experiment_ids = {experiment};
+  search.filter = filter + " AND attributes.status = 'RUNNING'";
+  TRY(const auto page, tracking_.search_runs(context, search));
+  for (const auto& run : page.items) {
+    const tracking::RunId& id = run.info.run_id;
+    TRY(end_cut_off(context, experiment, "tags.`mlflow.parentRunId` = '" + id.str() + "'"));
+    const tracking::Tag why{"ciclo.error", "the platform stopped while the step ran"};
+    TRY(tracking_.set_tags(context, id, std::span(&why, 1)));
+    tracking::RunUpdate update;
+    update.status = tracking::RunStatus::kKilled;
+    TRY(tracking_.update_run(context, id, update));
+  }
+  return {};
 }
 
 }  // namespace ciclo::steps

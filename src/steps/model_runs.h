@@ -36,6 +36,8 @@ class ModelRuns final : public pipeline::StepObserver {
   void said(const pipeline::StepRun& run, std::span<const pipeline::StepMessage> messages) override;
   void ended(const pipeline::StepRun& run, pipeline::State state,
              const std::optional<Error>& error) override;
+  // Its run, and those of its trials, are killed: MLflow's word for a run that was cut off.
+  void discarded(const pipeline::Leftover& leftover) override;
 
   // The tracking run of the execution that made the artifact; nullopt when it was made elsewhere.
   Result<std::optional<tracking::RunInfo>> run_of_artifact(const Context& context,
@@ -45,6 +47,8 @@ class ModelRuns final : public pipeline::StepObserver {
   Result<tracking::RunId> create(const Context& context, const pipeline::StepRun& run);
   Result<std::optional<tracking::RunInfo>> run_of_execution(const Context& context,
                                                             const std::string& execution_id);
+  Result<void> end_cut_off(const Context& context, const tracking::ExperimentId& experiment,
+                           const std::string& filter);
   Result<std::optional<tracking::RunId>> target(const Context& context,
                                                 const pipeline::StepRun& run);
   Result<void> log(const Context& context, const pipeline::StepRun& run, const tracking::RunId& id,

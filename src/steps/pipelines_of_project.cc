@@ -155,10 +155,21 @@ void add_model(pipeline::PipelineSpec& spec, const Project& project, const json:
   if (project.endpoint.empty()) return;
   pipeline::StepSpec& deploy = add(spec, "deploy", "deploy");
   deploy.inputs = {{"model", "train.model"}};
+  if (gated) deploy.inputs["decision"] = "gate.decision";
   deploy.after = {"register"};
   deploy.parameters["model"] = project.name;
   deploy.parameters["endpoint"] = project.endpoint;
   deploy.parameters["monitor"] = project.monitor;
+}
+
+void apply_attempts(pipeline::PipelineSpec& spec, const Project& project) {
+  for (pipeline::StepSpec& step : spec.steps) {
+    const auto own = project.pipeline.kinds.find(step.kind);
+    const Attempts& attempts =
+        own == project.pipeline.kinds.end() ? project.pipeline.all : own->second;
+    step.retries = attempts.retries;
+    step.timeout_ms = attempts.timeout_ms;
+  }
 }
 
 }  // namespace
@@ -190,6 +201,8 @@ Result<pipeline::PipelineSpec> training_pipeline(const Project& project,
   if (project.tune.trials > 0) add_tuning(spec, project);
   add_model(spec, project, learning_parameters(project),
             project.tune.trials > 0 ? "tune.parameters" : "");
+  if (!project.endpoint.empty()) spec.steps.back().parameters["declared"] = true;
+  apply_attempts(spec, project);
   return spec;
 }
 
@@ -227,6 +240,7 @@ pipeline::PipelineSpec retraining_pipeline(const Project& project, const Retrain
   add_model(
       spec, project, learning,
       retrain.parameters_artifact_id.empty() ? "" : "artifact:" + retrain.parameters_artifact_id);
+  apply_attempts(spec, project);
   return spec;
 }
 

@@ -432,6 +432,29 @@ void read_operations(Section& root, Project& project) {
   }
 }
 
+void read_attempts(Section& section, Attempts& attempts) {
+  section.integer("retries", attempts.retries, 0, 100);
+  section.duration("timeout", attempts.timeout_ms);
+}
+
+void read_pipeline(Section& root, Project& project) {
+  if (!root.has("pipeline")) return;
+  Section section = root.child("pipeline");
+  section.only({"retries", "timeout", "steps"});
+  read_attempts(section, project.pipeline.all);
+  if (!section.has("steps")) return;
+  Section kinds = section.child("steps");
+  kinds.only({"ingest", "validate", "assemble", "collect", "split", "tune", "train", "evaluate",
+              "gate", "register", "deploy"});
+  if (!section.find("steps")->is_object()) return;
+  for (const auto& [kind, node] : section.find("steps")->members()) {
+    Section one = kinds.child(kind);
+    one.only({"retries", "timeout"});
+    Attempts& attempts = project.pipeline.kinds.emplace(kind, project.pipeline.all).first->second;
+    read_attempts(one, attempts);
+  }
+}
+
 // Names that refer to other parts of the document.
 void check_references(Section& root, const Project& project) {
   std::vector<std::string> tables;
@@ -461,7 +484,7 @@ Result<Project> read_project(const Value& document, std::string_view file) {
   std::optional<Error> problem;
   Section root(document, "", file, problem);
   root.only({"project", "description", "data", "table", "target", "features", "split", "train",
-             "tune", "evaluate", "gate", "deploy", "monitor", "retrain"});
+             "tune", "evaluate", "gate", "deploy", "monitor", "retrain", "pipeline"});
   if (problem) return *problem;
   root.required_text("project", project.name);
   root.text("description", project.description);
@@ -479,6 +502,7 @@ Result<Project> read_project(const Value& document, std::string_view file) {
   read_training(root, project);
   read_gate(root, project);
   read_operations(root, project);
+  read_pipeline(root, project);
   if (problem) return *problem;
   check_references(root, project);
   if (problem) return *problem;

@@ -60,6 +60,17 @@ struct Retraining {
   std::int64_t cooldown_ms = 0;  // of event time, between two retrainings
 };
 
+// How often and how long the steps of a pipeline are tried.
+struct Attempts {
+  int retries = 2;                       // after failures that may pass; never after the author's
+  std::int64_t timeout_ms = 86'400'000;  // of each attempt; 0: none
+};
+
+struct PipelineOptions {
+  Attempts all;
+  std::map<std::string, Attempts> kinds;  // of the kinds that differ
+};
+
 struct Project {
   std::string name;
   std::string description;
@@ -79,6 +90,7 @@ struct Project {
   std::string endpoint;                      // empty: not deployed
   json::Value monitor;                       // as monitor::parse_config reads it; null: none
   std::optional<Retraining> retrain;
+  PipelineOptions pipeline;
 
   json::Value source;  // the document as it was written
 };

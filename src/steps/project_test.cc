@@ -231,6 +231,37 @@ TEST(PipelinesOfProject, edges_of_every_pipeline_resolve) {
   }
 }
 
+TEST(PipelinesOfProject, attempts_come_from_the_document) {
+  auto project = parse_project(std::string(kMinimal) +
+                                   "pipeline: {retries: 1, timeout: 2h, steps: {train: {timeout: "
+                                   "3d}, split: {retries: 0}}}\n",
+                               "ciclo.yaml");
+  ASSERT_TRUE(project.ok()) << project.error().message;
+  const auto spec = training_pipeline(*project, submission_of(*project));
+  ASSERT_TRUE(spec.ok());
+  for (const auto& step : spec->steps) {
+    EXPECT_EQ(step.retries, step.kind == "split" ? 0 : 1) << step.name;
+    EXPECT_EQ(step.timeout_ms, (step.kind == "train" ? 72 : 2) * 3'600'000LL) << step.name;
+  }
+  project = parse_project(kMinimal, "ciclo.yaml");
+  for (const auto& step : training_pipeline(*project, submission_of(*project))->steps) {
+    EXPECT_EQ(step.retries, 2);
+    EXPECT_EQ(step.timeout_ms, 24 * 3'600'000LL);
+  }
+}
+
+TEST(PipelinesOfProject, wrong_attempts_are_refused_with_their_place) {
+  const std::string head = kMinimal;
+  EXPECT_EQ(error_of(head + "pipeline: {retries: -1}\n"),
+            "ciclo.yaml:6:21: pipeline.retries: must lie between 0 and 100, got -1");
+  EXPECT_EQ(error_of(head + "pipeline: {timeout: soon}\n"),
+            "ciclo.yaml:6:21: pipeline.timeout: expected a duration such as 90s, 15m, 12h, 7d or "
+            "2w, got \"soon\"");
+  EXPECT_NE(error_of(head + "pipeline: {steps: {trian: {retries: 1}}}\n")
+                .find("pipeline.steps: unknown key \"trian\"; did you mean \"train\"?"),
+            std::string::npos);
+}
+
 TEST(PipelinesOfProject, missing_files_are_named) {
   auto project = parse_project(kMinimal, "ciclo.yaml");
   Submission submission;

@@ -31,6 +31,19 @@ Result<ProjectView> view_of(const sql::Row& row) {
   return view;
 }
 
+Result<std::int64_t> end_of_window(const events::Event& event) {
+  const std::int64_t to_ms = event.body.integer_or("end_ms", 0);
+  if (to_ms == 0) return invalid_argument("the event names no end of its window");
+  return to_ms;
+}
+
+Result<void> check_cool_down(const Project& project, std::int64_t retrained_until_ms,
+                             std::int64_t to_ms) {
+  const std::int64_t pause_ms = project.retrain ? project.retrain->cooldown_ms : 0;
+  if (retrained_until_ms == 0 || to_ms >= retrained_until_ms + pause_ms) return {};
+  return failed_precondition("cooling down: retrained up to " + format_utc(retrained_until_ms));
+}
+
 }  // namespace
 
 Projects::Projects(sql::Database& database, Clock& clock, data::DataSets& data_sets,
@@ -41,9 +54,8 @@ Projects::Projects(sql::Database& database, Clock& clock, data::DataSets& data_s
       pipelines_(pipelines),
       endpoints_(endpoints) {}
 
-Result<pipeline::PipelineRunId> Projects::submit(const Context& context,
-                                                 const Submission& submission,
-                                                 pipeline::Triggers& triggers) {
+Result<pipeline::Submitted> Projects::submit(const Context& context, const Submission& submission,
+                                             pipeline::Triggers& triggers) {
   TRY(const Project project, project_of(submission));
   TRY(const pipeline::PipelineSpec spec, training_pipeline(project, submission));
   TRY(keep(context, project.name, submission));
@@ -63,8 +75,8 @@ Result<pipeline::PipelineRunId> Projects::submit(const Context& context,
       if (!removed.ok() && removed.error().code != Code::kNotFound) return removed.error();
     }
   }
-  return pipelines_.submit(context, spec,
-                           json::Value::object({{"kind", "manual"}, {"caller", context.caller}}));
+  return pipelines_.submit_newest(
+      context, spec, json::Value::object({{"kind", "manual"}, {"caller", context.caller}}));
 }
 
 Result<std::vector<pipeline::PlannedStep>> Projects::plan(const Context& context,
@@ -170,23 +182,33 @@ Result<pipeline::PipelineSpec> Projects::build(const Context& context,
   TRY(const Project project, project_of(view.submission));
   if (event == nullptr || !project.retrain)
     return failed_precondition("project " + quoted(project.name) + " does not retrain");
-  const std::int64_t to_ms = event->body.integer_or("end_ms", 0);
-  if (to_ms == 0) return invalid_argument("the event names no end of its window");
-  if (view.retrained_until_ms != 0 &&
-      to_ms < view.retrained_until_ms + project.retrain->cooldown_ms) {
-    return failed_precondition("cooling down: retrained up to " +
-                               format_utc(view.retrained_until_ms));
-  }
-  TRY(pipeline::PipelineSpec spec, retraining(context, project, to_ms));
-  TRY(database_.transaction([&](sql::Txn& txn) -> Result<void> {
-    TRY(const auto changed,
-        txn.execute(
-            "UPDATE projects SET retrained_until_ms = $3 WHERE workspace = $1 AND name = $2",
-            {std::string_view(context.workspace), std::string_view(project.name), to_ms}));
-    CHECK(changed == 1);
-    return {};
-  }));
-  return spec;
+  TRY(const std::int64_t to_ms, end_of_window(*event));
+  TRY(check_cool_down(project, view.retrained_until_ms, to_ms));
+  return retraining(context, project, to_ms);
+}
+
+Result<void> Projects::submitted(sql::Txn& txn, const Context& context,
+                                 const pipeline::TriggerSpec& trigger, const events::Event* event) {
+  CHECK(event != nullptr);
+  TRY(const std::int64_t to_ms, end_of_window(*event));
+  std::optional<Project> project;
+  std::int64_t retrained_until_ms = 0;
+  TRY(
+      txn.query("SELECT submission, retrained_until_ms FROM projects "
+                "WHERE workspace = $1 AND name = $2",
+                {std::string_view(context.workspace), std::string_view(trigger.pipeline)},
+                [&](const sql::Row& row) -> Result<void> {
+                  TRY(const auto submission, json::read<Submission>(row.text(0)));
+                  TRY(project, project_of(submission));
+                  retrained_until_ms = row.integer(1);
+                  return {};
+                }));
+  if (!project) return failed_precondition("project " + quoted(trigger.pipeline) + " is gone");
+  TRY(check_cool_down(*project, retrained_until_ms, to_ms));
+  TRY(txn.execute(
+      "UPDATE projects SET retrained_until_ms = $3 WHERE workspace = $1 AND name = $2",
+      {std::string_view(context.workspace), std::string_view(trigger.pipeline), to_ms}));
+  return {};
 }
 
 }  // namespace ciclo::steps

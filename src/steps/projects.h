@@ -46,9 +46,10 @@ class Projects final : public pipeline::PipelineSource {
   Projects(sql::Database& database, Clock& clock, data::DataSets& data_sets,
            pipeline::Pipelines& pipelines, serve::Endpoints& endpoints);
 
-  // Starts the training pipeline, keeps the submission, and puts the project's triggers.
-  Result<pipeline::PipelineRunId> submit(const Context& context, const Submission& submission,
-                                         pipeline::Triggers& triggers);
+  // Starts the training pipeline, keeps the submission, and puts the project's triggers. An active
+  // run of the project goes on if it is of the same submission, and is cancelled otherwise.
+  Result<pipeline::Submitted> submit(const Context& context, const Submission& submission,
+                                     pipeline::Triggers& triggers);
   // What a submission would do now.
   Result<std::vector<pipeline::PlannedStep>> plan(const Context& context,
                                                   const Submission& submission);
@@ -64,6 +65,9 @@ class Projects final : public pipeline::PipelineSource {
   // project's cool-down, which counts event time.
   Result<pipeline::PipelineSpec> build(const Context& context, const pipeline::TriggerSpec& trigger,
                                        const events::Event* event) override;
+  // The cool-down counts from here: a retraining that was not submitted holds up none.
+  Result<void> submitted(sql::Txn& txn, const Context& context,
+                         const pipeline::TriggerSpec& trigger, const events::Event* event) override;
 
  private:
   Result<void> keep(const Context& context, const std::string& name, const Submission& submission);

@@ -25,6 +25,20 @@ def get(server, path):
         return json.load(answer)
 
 
+def post(server, path, body):
+    request = urllib.request.Request(server.url + path, json.dumps(body).encode(),
+                                     {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+def training_runs(server):
+    experiment = get(server, "/api/2.0/mlflow/experiments/get-by-name?experiment_name=resumed")
+    found = post(server, "/api/2.0/mlflow/runs/search",
+                 {"experiment_ids": [experiment["experiment"]["experiment_id"]]})
+    return sorted(run["info"]["status"] for run in found.get("runs", []))
+
+
 def steps_of(server, run):
     return {step["name"]: step for step in get(server, f"/api/v1/pipeline-runs/{run}")["steps"]}
 
@@ -52,6 +66,7 @@ def test_a_killed_server_goes_on_with_the_pipeline(start_server, program, tmp_pa
     run = subprocess.run([program, "run", "--detach", "--project", project, "--server", server.url],
                          check=True, capture_output=True, text=True).stdout.strip()
     wait_until(lambda: steps_of(server, run)["train"]["state"] == "running", "training has begun")
+    wait_until(lambda: training_runs(server) == ["RUNNING"], "training shows as a run")
     before = steps_of(server, run)
     assert before["split"]["state"] == "succeeded"
     server.kill()
@@ -66,3 +81,5 @@ def test_a_killed_server_goes_on_with_the_pipeline(start_server, program, tmp_pa
         assert after[name]["attempts"] == 1
     assert after["train"]["attempts"] == 2
     assert get(server, "/api/v1/endpoints/resumed")["state"] == "ready"
+    # The run of the attempt that was cut off does not show as running for ever.
+    assert training_runs(server) == ["FINISHED", "KILLED"]

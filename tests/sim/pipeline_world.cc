@@ -192,7 +192,7 @@ void Process::stop(const ExecutionId& execution) {
   }
 }
 
-Result<void> Process::discard(const std::vector<ExecutionId>&) { return {}; }
+Result<void> Process::discard(const std::vector<pipeline::Leftover>&) { return {}; }
 
 std::int64_t Process::act() {
   std::vector<Due> due;
@@ -356,6 +356,18 @@ void World::check_start(const Process& process, const pipeline::StepOrder& order
       [&](sql::Reader& reader) { return effects_of(reader, order.pipeline_run_id); });
   for (const Effect& effect : effects.value()) {
     if (effect.step == name) violate(name + " was started although it was done");
+  }
+  check_alone(run);
+}
+
+// Runs of one pipeline go one after another.
+void World::check_alone(const pipeline::RunState& run) {
+  for (const PipelineRunId& id : runs_) {
+    if (id == run.id) continue;
+    const auto other = disk_.database->view(
+        [&](sql::Reader& reader) { return pipeline::store::load_run(reader, id); });
+    if (!other.ok() || !*other || (*other)->spec->name != run.spec->name) continue;
+    if ((*other)->state == State::kRunning) violate("two runs of one pipeline run at once");
   }
 }
 

@@ -70,7 +70,7 @@ class Process final : public pipeline::Runner {
   void resolve(pipeline::StepOrder order) override;
   void start(pipeline::StepOrder order) override;
   void stop(const pipeline::ExecutionId& execution) override;
-  Result<void> discard(const std::vector<pipeline::ExecutionId>& executions) override;
+  Result<void> discard(const std::vector<pipeline::Leftover>& leftovers) override;
 
   // Delivers what is due, then lets the engine turn. The time of what comes next.
   std::int64_t act();
@@ -117,6 +117,7 @@ class World {
   void act_on_zombie();
   bool all_ended();
   void check_start(const Process& process, const pipeline::StepOrder& order);
+  void check_alone(const pipeline::RunState& run);
   void check_end();
   void check_run(const pipeline::PipelineRunView& run);
   void violate(std::string text) { violations_.push_back(std::move(text)); }

@@ -16,8 +16,13 @@ json::Value summary(const steps::ProjectView& view) {
 
 Result<json::Value> submit(const Services& services, http::Request& request) {
   TRY(const auto submission, read_body<steps::Submission>(request));
-  TRY(const auto run, services.projects.submit(request.context, submission, services.triggers));
-  return json::Value::object({{"pipeline_run_id", run.str()}});
+  TRY(const auto submitted,
+      services.projects.submit(request.context, submission, services.triggers));
+  json::Value superseded = json::Value::array();
+  for (const auto& run : submitted.superseded) superseded.push_back(run.str());
+  return json::Value::object({{"pipeline_run_id", submitted.pipeline_run_id.str()},
+                              {"joined", submitted.joined},
+                              {"superseded", std::move(superseded)}});
 }
 
 Result<json::Value> plan(const Services& services, http::Request& request) {
