@@ -81,7 +81,7 @@ class CommandLine {
 
   void report(const Error& error) const {
     std::fprintf(stderr, "ciclo: %s\n", error.message.c_str());
-    if (!session_.json) return;
+    if (!session_.json || session_.has_shown()) return;
     const json::Value document = json::Value::object(
         {{"error",
           json::Value::object({{"code", code_name(error.code)}, {"message", error.message}})}});
@@ -122,6 +122,13 @@ class CommandLine {
 
     on(app_.add_subcommand("status", "What runs, what serves, what alarmed"),
        [this] { return status(session_); });
+
+    auto* lineage_command = app_.add_subcommand(
+        "lineage", "What an artifact or a model version came from, and what came from it");
+    lineage_command
+        ->add_option("subject", name_, "Id of an artifact, or MODEL/VERSION (or MODEL/ALIAS)")
+        ->required();
+    on(lineage_command, [this] { return lineage(session_, name_); });
 
     auto* replay_command = app_.add_subcommand(
         "replay",

@@ -66,6 +66,9 @@ struct ReplayOptions {
 // versions, time of predictions.
 Result<void> replay(Session& session, const ReplayOptions& options);
 
+// What an artifact, or MODEL/VERSION, came from, and what came from it.
+Result<void> lineage(Session& session, const std::string& subject);
+
 Result<void> status(Session& session);
 Result<void> endpoints_list(Session& session);
 

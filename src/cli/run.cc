@@ -137,18 +137,36 @@ Result<void> print_plan(Session& session, Api& api, const steps::Submission& sub
     Table table({"step", "would", "why"});
     const json::Value* steps = plan.find("steps");
     for (const auto& step : steps->items()) {
-      table.add({step.string_or("name", ""),
-                 step.boolean_or("cached", false) ? "be taken from the cache" : "run",
-                 step.string_or("why", "")});
+      const std::string fate = step.boolean_or("cached", false)    ? "be taken from the cache"
+                               : step.boolean_or("skipped", false) ? "be skipped"
+                                                                   : "run";
+      table.add({step.string_or("name", ""), fate, step.string_or("why", "")});
     }
     table.print();
   });
   return {};
 }
 
+// A run that was active already: this one, or others that had to give way.
+void say_what_was_active(const json::Value& started) {
+  const std::string id = started.string_or("pipeline_run_id", "");
+  if (started.boolean_or("joined", false)) {
+    std::fprintf(stderr, "the same run is under way already: following %s\n", id.c_str());
+  }
+  const json::Value* superseded = started.find("superseded");
+  if (superseded == nullptr || !superseded->is_array()) return;
+  for (const auto& run : superseded->items()) {
+    std::fprintf(stderr, "cancelled the run of another configuration: %s\n", run.string().c_str());
+  }
+}
+
 }  // namespace
 
 Result<void> run(Session& session, const RunOptions& options) {
+  if (options.detach && session.server.empty()) {
+    return invalid_argument(
+        "--detach needs --server URL: a platform in this process ends with it, and the run too");
+  }
   TRY(const steps::Project project, load_project(session.project, options.set));
   TRY(const SourceFiles files, find_sources(project, session.project));
   TRY(Api * api, session.api());
@@ -156,6 +174,7 @@ Result<void> run(Session& session, const RunOptions& options) {
   if (options.plan) return print_plan(session, *api, submission);
   TRY(const json::Value started, api->post("/api/v1/projects/runs", json::to_value(submission)));
   const std::string id = started.string_or("pipeline_run_id", "");
+  say_what_was_active(started);
   if (options.detach) {
     session.show(started, [&] { std::printf("%s\n", id.c_str()); });
     return {};

@@ -27,7 +27,8 @@ std::filesystem::path Session::local_root() const {
   return root.empty() ? project / ".ciclo" : root;
 }
 
-void Session::show(const json::Value& document, const std::function<void()>& print) const {
+void Session::show(const json::Value& document, const std::function<void()>& print) {
+  shown_ = true;
   if (!json) return print();
   const std::string text = json::dump_pretty(document);
   std::fwrite(text.data(), 1, text.size(), stdout);

@@ -37,13 +37,16 @@ class Session {
   Result<Api*> existing_api();
 
   // Prints the document when --json was given; otherwise calls `print`.
-  void show(const json::Value& document, const std::function<void()>& print) const;
+  void show(const json::Value& document, const std::function<void()>& print);
+  // Whether the one document has been printed: an error after it goes to standard error alone.
+  bool has_shown() const { return shown_; }
 
  private:
   std::filesystem::path local_root() const;
 
   Wiring wiring_;
   std::unique_ptr<Api> api_;
+  bool shown_ = false;
 };
 
 }  // namespace ciclo::cli

@@ -54,5 +54,6 @@ void add_data_routes(http::Router& router, const Services& services);
 void add_endpoint_routes(http::Router& router, const Services& services);
 void add_monitor_routes(http::Router& router, const Services& services);
 void add_event_routes(http::Router& router, const Services& services);
+void add_lineage_routes(http::Router& router, const Services& services);
 
 }  // namespace ciclo::api::native
