@@ -182,7 +182,7 @@ std::string project_text(const std::string& name, const std::string& file, const
   if (by_time) {
     text +=
         "\n# An alarm trains a challenger on recent rows and labels; the gate decides.\n"
-        "retrain: {on: [drift, quality], window: 90d, test: 7d, cooldown: 7d}\n";
+        "retrain: {on: [drift, quality], window: 365d, test: 7d, cooldown: 7d}\n";
   }
   return text;
 }
