@@ -97,8 +97,6 @@ Config configuration_keys() {
       {"pipeline.parallel_max", 2, "steps that run at a time, 1 to 64"},
 
       {"capture.flush_interval_ms", 1'000, "time after which captured predictions are on disk"},
-      {"capture.queue_bytes_max", 64 * kMiB,
-       "captured rows that wait for the disk; more are dropped and counted"},
       {"capture.file_bytes_max", 64 * kMiB, "of one file of captured rows"},
 
       {"monitor.poll_ms", 1'000, "time between two looks at the endpoints' traffic"},
@@ -184,7 +182,6 @@ Result<PlatformOptions> platform_options(const Config& config) {
       .number("table.threads", 1, 256, options.table_threads)
       .number("pipeline.parallel_max", 1, 64, options.pipeline_parallel_max)
       .time_ms("capture.flush_interval_ms", 10, kDayMs, options.capture.flush_interval)
-      .number("capture.queue_bytes_max", kKiB, kTiB, options.capture.queue_bytes_max)
       .number("capture.file_bytes_max", kKiB, kTiB, options.capture.file_bytes_max)
       .number("monitor.poll_ms", 10, kDayMs, options.monitor_poll_ms);
   TRY(reader.result());
