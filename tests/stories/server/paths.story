@@ -46,7 +46,7 @@ no directory
 
 $ ciclo server --root file/below --listen 127.0.0.1:0
 --- 1
-2> ciclo: {{any}}file/below{{any}}
+2> ciclo: cannot make directory {{any}}/file: File exists
 
 $ ciclo server --root other --listen 127.0.0.1:0 --database mysql://x
 --- 1
