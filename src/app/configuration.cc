@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -77,6 +78,12 @@ Config configuration_keys() {
       {"http.request_timeout_ms", 600'000,
        "time after which a request is given up, uploads and streams aside; 0: never"},
       {"http.idle_timeout_ms", 120'000, "after which an idle connection is closed"},
+      {"http.allowed_hosts", "",
+       "names of this server, separated by commas; *.example.com and * stand for many; addresses, "
+       "localhost and names without a dot are always taken"},
+      {"http.allowed_origins", "",
+       "other sites whose pages may change something here, as https://HOST:PORT, separated by "
+       "commas"},
       {"http.access_log", true, "one line a request on standard error"},
 
       {"client.ca_file", "", "PEM file with the authorities to trust; the system's when empty"},
@@ -127,12 +134,26 @@ Result<void> configure_log(const Config& config) {
   return {};
 }
 
+namespace {
+
+std::vector<std::string> list_of(std::string_view text) {
+  std::vector<std::string> items;
+  for (const auto item : split(text, ',')) {
+    if (!trim(item).empty()) items.emplace_back(trim(item));
+  }
+  return items;
+}
+
+}  // namespace
+
 Result<http::ServerOptions> server_options(const Config& config) {
   http::ServerOptions options;
   options.listen = config.text("listen");
   options.certificate_file = config.text("tls.certificate");
   options.private_key_file = config.text("tls.key");
   options.access_log = config.boolean("http.access_log");
+  options.sites.hosts = list_of(config.text("http.allowed_hosts"));
+  options.sites.origins = list_of(config.text("http.allowed_origins"));
   Reader reader(config);
   reader.number("http.loops", 1, 64, options.loops)
       .number("http.workers", 1, 1024, options.workers)

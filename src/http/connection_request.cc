@@ -87,6 +87,9 @@ void Connection::begin_request(RequestHead head) {
   if (const auto refusal = fill_target(target, exchange_->request)) {
     return refuse(refusal->status, refusal->message);
   }
+  if (const auto refusal = refused_site(exchange_->request, core_.options.sites)) {
+    return refuse(refusal->status, refusal->message);
+  }
   if (!find_route(target) || !open_body(head)) return;
   if (!head.has_body()) {
     body_complete();

@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "http/router.h"
+#include "http/site.h"
 
 // An HTTP/1.1 server. Event loops own the sockets, so an idle connection costs no thread; handlers
 // run on a bounded pool of workers (or on the loop, where their route says so). When all workers
@@ -39,6 +40,7 @@ struct ServerOptions {
   // Becomes Context::deadline_ns, but for bodies that are read as they come and for streamed
   // answers; 0: none.
   std::chrono::milliseconds request_timeout{0};
+  SitePolicy sites;
   std::string certificate_file;  // PEM; TLS when both are set
   std::string private_key_file;
   bool access_log = true;
