@@ -8,6 +8,7 @@ import urllib.parse
 import urllib.request
 
 import numpy
+import requests
 
 PROJECT = """
 project: watched
@@ -58,3 +59,26 @@ def test_forty_pages_watch_a_run_and_the_server_answers(start_server, program, t
         assert json.load(answer)["state"] in ("pending", "running")
     # Every page sees the end, and its stream ends there.
     assert {list(page)[-1] for page in pages} == {"succeeded"}
+
+
+def test_the_metrics_of_a_run_stream_until_it_ends(url):
+    def post(call, body):
+        answer = requests.post(f"{url}/api/2.0/mlflow/runs/{call}", json=body, timeout=30)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    run = post("create", {"experiment_id": "0"})["run"]["info"]["run_id"]
+    with requests.get(f"{url}/api/v1/runs/{run}/metrics/events", stream=True, timeout=30) as answer:
+        assert answer.headers["Content-Type"].startswith("text/event-stream")
+        lines = answer.iter_lines(decode_unicode=True)
+        states = (json.loads(line[len("data: "):]) for line in lines if line.startswith("data: "))
+        assert next(states) == {"run_id": run, "status": "RUNNING", "metrics": []}
+        for step, value in enumerate([0.5, "NaN"]):
+            post("log-metric", {"run_id": run, "key": "loss", "value": value, "timestamp": 7,
+                                "step": step})
+            assert next(states)["metrics"] == [
+                {"key": "loss", "value": value, "step": step, "timestamp_ms": 7}]
+        post("update", {"run_id": run, "status": "FINISHED"})
+        assert next(states)["status"] == "FINISHED"
+        assert next(states, None) is None
+    assert requests.get(f"{url}/api/v1/runs/none/metrics/events", timeout=30).status_code == 404

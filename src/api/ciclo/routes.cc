@@ -8,6 +8,7 @@ namespace {
 
 Code code_of(int status) {
   switch (status) {
+    case 403: return Code::kPermissionDenied;
     case 404: return Code::kNotFound;
     case 413:
     case 429: return Code::kResourceExhausted;
@@ -33,6 +34,7 @@ void add_routes(http::Router& router, const Services& services) {
   add_monitor_routes(router, services);
   add_event_routes(router, services);
   add_lineage_routes(router, services);
+  add_run_routes(router, services);
 }
 
 }  // namespace ciclo::api::native

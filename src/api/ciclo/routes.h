@@ -55,5 +55,6 @@ void add_endpoint_routes(http::Router& router, const Services& services);
 void add_monitor_routes(http::Router& router, const Services& services);
 void add_event_routes(http::Router& router, const Services& services);
 void add_lineage_routes(http::Router& router, const Services& services);
+void add_run_routes(http::Router& router, const Services& services);
 
 }  // namespace ciclo::api::native
