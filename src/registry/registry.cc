@@ -274,7 +274,7 @@ Result<ModelVersion> Registry::create_version(const Context& context,
     version.version = ++model.last_version;
     version.created_ms = clock_.now_ms();
     version.description = wanted.description;
-    version.user_id = context.caller;
+    if (context.caller != Context().caller) version.user_id = context.caller;
     version.source = wanted.source;
     version.run_id = wanted.run_id;
     version.run_link = wanted.run_link;
@@ -318,6 +318,36 @@ Result<ModelVersion> Registry::describe_version(const Context& context, const st
     TRY(store::update_version(txn, row));
     return std::move(row.version);
   });
+}
+
+Result<ModelVersion> Registry::set_stage(const Context& context, const std::string& name,
+                                         std::int64_t version, Stage stage, StageOthers others) {
+  if (others == StageOthers::kArchive && stage != Stage::kStaging && stage != Stage::kProduction) {
+    return invalid_argument(
+        "the other versions can be archived when the stage is Staging or "
+        "Production, not " +
+        std::string(name_of(stage)));
+  }
+  auto changed = database_.transact([&](sql::Txn& txn) -> Result<ModelVersion> {
+    TRY(auto model, required(txn, context, name));
+    TRY(auto row, required_version(txn, context, name, version));
+    const std::int64_t now_ms = clock_.now_ms();
+    if (others == StageOthers::kArchive) {
+      TRY(store::archive_others(txn, model, row, stage, now_ms));
+    }
+    const Stage before = std::exchange(row.version.stage, stage);
+    row.version.updated_ms = now_ms;
+    TRY(store::update_version(txn, row));
+    TRY(touch(txn, model, now_ms));
+    TRY(events_.append(txn, context.workspace, "registry.stage_changed", name,
+                       json::Value::object({{"model", name},
+                                            {"version", version},
+                                            {"stage", name_of(stage)},
+                                            {"previous", name_of(before)}})));
+    return std::move(row.version);
+  });
+  events_.wake();
+  return changed;
 }
 
 Result<void> Registry::delete_version(const Context& context, const std::string& name,
@@ -413,7 +443,10 @@ Result<std::optional<ModelVersion>> Registry::find_by_alias(const Context& conte
   return database_.view([&](sql::Reader& reader) -> Result<std::optional<ModelVersion>> {
     TRY(auto model, store::find_model(reader, context.workspace, name));
     if (!model) return std::optional<ModelVersion>();
-    if (to_lower_ascii(alias) == "latest") return std::move(model->model.latest_version);
+    if (to_lower_ascii(alias) == "latest") {
+      const ModelVersion* latest = model->model.latest_version();
+      return latest == nullptr ? std::nullopt : std::optional<ModelVersion>(*latest);
+    }
     TRY(const auto version, store::find_alias(reader, model->number, alias));
     if (!version) return std::optional<ModelVersion>();
     TRY(auto row, required_version(reader, context, name, *version));

@@ -18,8 +18,8 @@
 // Registered models, their versions and aliases. An alias such as `champion` says which version
 // serves; every move of one is kept for ever with time, caller and reason. Events, appended in the
 // transaction of the change: registry.version_created {model, version, source, run_id},
-// registry.alias_moved {model, alias, version, previous} (version null: removed). Safe to share
-// between threads.
+// registry.alias_moved {model, alias, version, previous} (version null: removed),
+// registry.stage_changed {model, version, stage, previous}. Safe to share between threads.
 //
 // Errors of all calls: not_found for an unknown model, version or alias; invalid_argument for names
 // and lengths outside the limits.
@@ -51,6 +51,9 @@ struct ModelSearch {
   std::string page_token;
 };
 
+// What becomes of the other versions of the stage that a version enters.
+enum class StageOthers { kKeep, kArchive };
+
 class Registry {
  public:
   // All must outlive the service.
@@ -79,6 +82,9 @@ class Registry {
                                std::int64_t version);
   Result<ModelVersion> describe_version(const Context& context, const std::string& name,
                                         std::int64_t version, const std::string& description);
+  // kArchive is invalid_argument for the stages None and Archived.
+  Result<ModelVersion> set_stage(const Context& context, const std::string& name,
+                                 std::int64_t version, Stage stage, StageOthers others);
   Result<void> delete_version(const Context& context, const std::string& name,
                               std::int64_t version);
   Result<void> set_version_tag(const Context& context, const std::string& name,

@@ -59,7 +59,7 @@ TEST_P(RegistryTest, numbers_of_versions_are_never_given_twice) {
   add_model("m", 3);
   ASSERT_TRUE(registry.delete_version(context, "m", 3).ok());
   EXPECT_EQ(registry.create_version(context, {.name = "m", .source = "s3://b/p"})->version, 4);
-  EXPECT_EQ(registry.model(context, "m")->latest_version->version, 4);
+  EXPECT_EQ(registry.model(context, "m")->latest_version()->version, 4);
   EXPECT_EQ(registry.version(context, "m", 3).error().code, Code::kNotFound);
   EXPECT_EQ(registry.create_version(context, {.name = "x", .source = "s3://b/p"}).error().code,
             Code::kNotFound);

@@ -91,8 +91,8 @@ ModelRow model_of(const sql::Row& row) {
 constexpr std::string_view kVersionColumns =
     "v.version_number, m.name, v.version, v.description, v.user_id, v.source, v.storage_uri, "
     "v.run_id, "
-    "v.run_link, v.model_id, v.created_ms, v.updated_ms";
-constexpr int kVersionColumnCount = 12;
+    "v.run_link, v.model_id, v.created_ms, v.updated_ms, v.stage";
+constexpr int kVersionColumnCount = 13;
 constexpr std::string_view kVersionTables =
     " FROM model_versions v JOIN registered_models m ON m.model_number = v.model_number";
 
@@ -110,6 +110,7 @@ VersionRow version_of(const sql::Row& row) {
   out.version.model_id = row.string(9);
   out.version.created_ms = row.integer(10);
   out.version.updated_ms = row.integer(11);
+  out.version.stage = parse_stage(row.text(12)).value_or(Stage::kNone);
   return out;
 }
 
@@ -149,12 +150,15 @@ Result<void> load(sql::Reader& reader, ModelRow& row) {
             return Alias{alias.string(0), alias.integer(1)};
           }));
   TRY(auto latest,
-      reader.query_one("SELECT " + std::string(kVersionColumns) + std::string(kVersionTables) +
-                           " WHERE v.model_number = $1 ORDER BY v.version DESC LIMIT 1",
+      reader.query_all("SELECT " + std::string(kVersionColumns) + std::string(kVersionTables) + R"(
+      WHERE v.model_number = $1 AND v.version IN
+        (SELECT MAX(version) FROM model_versions WHERE model_number = $1 GROUP BY stage)
+      ORDER BY v.version)",
                        {row.number}, version_of));
-  if (!latest) return {};
-  TRY(load(reader, *latest));
-  row.model.latest_version = std::move(latest->version);
+  for (auto& version : latest) {
+    TRY(load(reader, version));
+    row.model.latest_versions.push_back(std::move(version.version));
+  }
   return {};
 }
 
@@ -281,8 +285,19 @@ Result<std::optional<VersionRow>> find_version(sql::Reader& reader, std::string_
 
 Result<void> update_version(sql::Txn& txn, const VersionRow& changed) {
   TRY(txn.execute(
-      "UPDATE model_versions SET description = $2, updated_ms = $3 WHERE version_number = $1",
-      {changed.number, changed.version.description, changed.version.updated_ms}));
+      R"(UPDATE model_versions SET description = $2, updated_ms = $3, stage = $4
+      WHERE version_number = $1)",
+      {changed.number, changed.version.description, changed.version.updated_ms,
+       name_of(changed.version.stage)}));
+  return {};
+}
+
+Result<void> archive_others(sql::Txn& txn, const ModelRow& model, const VersionRow& keep,
+                            Stage stage, std::int64_t now_ms) {
+  TRY(txn.execute(R"(
+      UPDATE model_versions SET stage = $1, updated_ms = $2
+      WHERE model_number = $3 AND stage = $4 AND version_number <> $5)",
+                  {name_of(Stage::kArchived), now_ms, model.number, name_of(stage), keep.number}));
   return {};
 }
 

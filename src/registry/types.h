@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tracking/types.h"
@@ -14,6 +15,14 @@ namespace ciclo::registry {
 
 using tracking::Page;
 using tracking::Tag;
+
+// MLflow's older way of saying what a version is for; aliases replace it, clients still use it.
+enum class Stage { kNone, kStaging, kProduction, kArchived };
+
+// "None", "Staging", "Production", "Archived".
+std::string_view name_of(Stage stage);
+// Without regard to case.
+std::optional<Stage> parse_stage(std::string_view name);
 
 struct Alias {
   std::string alias;
@@ -26,7 +35,8 @@ struct ModelVersion {
   std::int64_t created_ms = 0;
   std::int64_t updated_ms = 0;
   std::string description;
-  std::string user_id;
+  std::string user_id;  // empty: nobody was named
+  Stage stage = Stage::kNone;
   std::string source;  // as the client gave it: "models:/m-…", "mlflow-artifacts:/…", "s3://…"
   std::string storage_uri;  // where the package is: the source, resolved
   std::string run_id;       // may be empty
@@ -43,7 +53,12 @@ struct RegisteredModel {
   std::string description;
   std::vector<Tag> tags;
   std::vector<Alias> aliases;
-  std::optional<ModelVersion> latest_version;
+  std::vector<ModelVersion> latest_versions;  // the newest of each stage that has one, by version
+
+  // Of whatever stage; nullptr when there is none.
+  const ModelVersion* latest_version() const {
+    return latest_versions.empty() ? nullptr : &latest_versions.back();
+  }
 };
 
 // One entry of the deployment history: an alias was set, moved or removed.

@@ -90,20 +90,20 @@ class Parser {
 
   Result<Identifier> identifier() {
     Identifier out;
-    if (peek() == '`' || peek() == '"') {
+    const bool is_quoted = peek() == '`' || peek() == '"';
+    if (is_quoted) {
       TRY(out.key, quoted_text(peek()));
-      return out;
+    } else {
+      out.key = std::string(bare([](char c) { return is_word(c); }));
+      if (out.key.empty()) return error("expected a name such as metrics.loss");
     }
-    const std::string_view first = bare([](char c) { return is_word(c); });
-    if (first.empty()) return error("expected a name such as metrics.loss");
     if (peek_raw() != '.') {
-      out.key = std::string(first);
       skip_space();
       return out;
     }
     ++at_;
-    out.entity = std::string(first);
-    if (peek_raw() == '`' || peek_raw() == '"') {
+    out.entity = std::move(out.key);
+    if (peek_raw() == '`' || peek_raw() == '"' || peek_raw() == '\'') {
       TRY(out.key, quoted_text(peek_raw()));
       return out;
     }

@@ -13,7 +13,9 @@
 //
 //   filter     = [ comparison { AND comparison } ]
 //   comparison = identifier operator literal | identifier [NOT] IN list | identifier IS [NOT] NULL
-//   identifier = [ word "." ] key        key: bare (letters, digits, _ and .), or in `…` or "…"
+//   identifier = [ word "." ] key        word: bare or in `…`; key: bare (letters, digits, _ and
+//   .),
+//                                        in `…` or "…", and behind a word also in '…'
 //   operator   = "=" | "!=" | "<" | "<=" | ">" | ">=" | LIKE | ILIKE
 //   literal    = number | '…' | "…"      a doubled quote stands for itself
 //   list       = "(" literal { "," literal } [","] ")"

@@ -30,6 +30,9 @@ inline constexpr std::size_t kDatasetSchemaLengthMax = 1'048'575;
 inline constexpr std::size_t kDatasetProfileLengthMax = 16'777'215;
 inline constexpr std::int64_t kSearchResultsMax = 50'000;
 inline constexpr std::int64_t kHistoryResultsMax = 25'000;
+inline constexpr std::int64_t kSampledPointsMax = 2'500;
+inline constexpr std::size_t kExperimentsOfDatasetsMax = 20;
+inline constexpr std::int64_t kDatasetSummariesMax = 1'000;
 
 // Characters of a valid UTF-8 text.
 std::size_t length_of(std::string_view text);

@@ -76,7 +76,7 @@ Result<LoggedModel> LoggedModels::create(const Context& context, const NewLogged
     row.artifact_location =
         experiment->artifact_location + "/models/" + model.model_id.str() + "/artifacts";
     TRY(const std::int64_t model_number, store::insert_model(txn, row));
-    TRY(store::put_model_params(txn, model_number, wanted.params));
+    TRY(store::insert_model_params(txn, model_number, wanted.params));
     TRY(store::put_model_tags(txn, model_number, wanted.tags));
     TRY(auto stored, required(txn, context, model.model_id));
     return std::move(stored.model);
@@ -112,7 +112,7 @@ Result<void> LoggedModels::log_params(const Context& context, const LoggedModelI
   TRY(check_params(params));
   return database_.transaction([&](sql::Txn& txn) -> Result<void> {
     TRY(const auto row, required(txn, context, id));
-    return store::put_model_params(txn, row.number, params);
+    return store::insert_model_params(txn, row.number, params);
   });
 }
 
@@ -138,9 +138,20 @@ Result<void> LoggedModels::delete_tag(const Context& context, const LoggedModelI
 Result<Page<LoggedModel>> LoggedModels::search(const Context& context,
                                                const LoggedModelSearch& search) {
   TRY(check_max_results(search.max_results, kSearchMax));
+  if (search.experiment_ids.empty()) {
+    return invalid_argument("experiment_ids: at least one experiment is needed");
+  }
   std::string binding;
   for (const auto& id : search.experiment_ids) binding += "," + id.str();
-  const SearchText text{search.filter, search.order_by, search.page_token, std::move(binding)};
+  for (const auto& dataset : search.datasets) {
+    if (dataset.name.empty()) return invalid_argument("datasets: each needs a dataset_name");
+    binding += "|" + dataset.name + "/" + dataset.digest;
+  }
+  for (const auto& dataset : search.order_datasets) {
+    binding += ">" + dataset.name + "/" + dataset.digest;
+  }
+  const SearchText text{search.filter,      search.order_by, search.page_token,
+                        std::move(binding), search.datasets, search.order_datasets};
   return database_.view([&](sql::Reader& reader) {
     return store::search_models(reader, context.workspace, search.experiment_ids, text,
                                 search.max_results);

@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "sql/database.h"
+#include "tracking/search.h"
 #include "tracking/types.h"
 
 // Logged models: models as MLflow 3 records them, below an experiment, with their own params, tags,
@@ -32,8 +33,10 @@ struct NewLoggedModel {
 struct LoggedModelSearch {
   std::vector<ExperimentId> experiment_ids;
   std::string filter;
+  std::vector<DatasetName> datasets;  // metrics of the filter count only where measured on these
   std::vector<std::string> order_by;  // "metrics.auc DESC", "creation_timestamp ASC"
-  std::int64_t max_results = 100;
+  std::vector<DatasetName> order_datasets;  // for each of them; an empty name: on any
+  std::int64_t max_results = 100;           // 1 to 1,000
   std::string page_token;
 };
 

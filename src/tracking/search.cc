@@ -87,10 +87,12 @@ class Planner {
     for (const auto& comparison : comparisons) {
       TRY(const std::string condition, condition_of(comparison));
       plan_.where += " AND " + condition;
+      note_start(comparison);
     }
-    for (const auto& term_text : text_.order_by) {
-      TRY(const OrderTerm term, parse_order_term(term_text));
-      TRY(order_by(term));
+    for (std::size_t i = 0; i < text_.order_by.size(); ++i) {
+      TRY(const OrderTerm term, parse_order_term(text_.order_by[i]));
+      TRY(order_by(term,
+                   i < text_.order_datasets.size() ? text_.order_datasets[i] : DatasetName{}));
     }
     for (const auto& column : searchable_.default_order) {
       if (!is_one_of(column.column, ordered_)) {
@@ -99,6 +101,7 @@ class Planner {
       }
     }
     TRY(start_after(text_.page_token));
+    if (plan_.walked != nullptr) note_walk(comparisons);
     for (const auto& key : keys_) {
       plan_.order +=
           (plan_.order.empty() ? "" : ", ") + key.expression + (key.is_ascending ? "" : " DESC");
@@ -183,10 +186,13 @@ class Planner {
 
   Result<std::string> collection_condition(const Collection& collection,
                                            const Comparison& comparison) {
-    const std::string rows = "EXISTS (SELECT 1 FROM " + std::string(collection.table) +
-                             " c WHERE c." + std::string(collection.owner) + " = " +
-                             std::string(collection.owner_column) +
-                             " AND c.key = " + parameters_.add(comparison.identifier.key);
+    const std::string_view table =
+        collection.rows_by_dataset.empty() ? collection.table : collection.rows_by_dataset;
+    std::string rows = "EXISTS (SELECT 1 FROM " + std::string(table) + " c WHERE c." +
+                       std::string(collection.owner) + " = " +
+                       std::string(collection.owner_column) +
+                       " AND c.key = " + parameters_.add(comparison.identifier.key);
+    if (!collection.rows_by_dataset.empty()) rows += on_one_of_the_datasets();
     if (comparison.comparator == Comparator::kIsNull ||
         comparison.comparator == Comparator::kIsNotNull) {
       if (!collection.takes_null_test) return bad_comparator(comparison, "no test for NULL");
@@ -203,6 +209,22 @@ class Planner {
     const bool holds_for_nan = comparison.comparator == Comparator::kNotEqual;
     return rows + (holds_for_nan ? " AND (c.is_nan <> 0 OR " : " AND (c.is_nan = 0 AND ") +
            condition + "))";
+  }
+
+  std::string on_one_of_the_datasets() {
+    std::string any;
+    for (const auto& dataset : text_.datasets) {
+      any += (any.empty() ? "" : " OR ") + ("(" + is_dataset("c", dataset) + ")");
+    }
+    return any.empty() ? any : " AND (" + any + ")";
+  }
+
+  std::string is_dataset(const std::string& alias, const DatasetName& dataset) {
+    std::string condition = alias + ".dataset_name = " + parameters_.add(dataset.name);
+    if (!dataset.digest.empty()) {
+      condition += " AND " + alias + ".dataset_digest = " + parameters_.add(dataset.digest);
+    }
+    return condition;
   }
 
   static bool holds_for_implied(const Collection& collection, const Comparison& comparison) {
@@ -274,7 +296,50 @@ class Planner {
            ")";
   }
 
-  Result<void> order_by(const OrderTerm& term) {
+  // Of the rows of one key on that data set, only the newest.
+  std::string newest_on(const std::string& alias, const DatasetName& dataset,
+                        std::string_view table) {
+    const std::string later = alias + "n";
+    return " AND " + is_dataset(alias, dataset) + " AND NOT EXISTS (SELECT 1 FROM " +
+           std::string(table) + " " + later + " WHERE " + later + ".model_number = " + alias +
+           ".model_number AND " + later + ".key = " + alias + ".key AND " +
+           is_dataset(later, dataset) + " AND (" + later + ".timestamp_ms, " + later + ".step, " +
+           later + ".run_id, " + later + ".dataset_digest) > (" + alias + ".timestamp_ms, " +
+           alias + ".step, " + alias + ".run_id, " + alias + ".dataset_digest))";
+  }
+
+  static bool finds_few_rows(const Collection& collection, const Comparison& comparison) {
+    if (collection.type == Collection::Type::kText) {
+      return comparison.comparator == Comparator::kEqual;
+    }
+    return is_numeric_comparator(comparison.comparator) &&
+           comparison.comparator != Comparator::kNotEqual;
+  }
+
+  void note_start(const Comparison& comparison) {
+    const Collection* found = collection(comparison.identifier.entity);
+    if (found == nullptr || found->scope.empty() || !finds_few_rows(*found, comparison)) return;
+    plan_.starts.push_back({found, comparison});
+  }
+
+  void note_walk(const std::vector<Comparison>& comparisons) {
+    for (const auto& comparison : comparisons) {
+      const bool is_same = collection(comparison.identifier.entity) == plan_.walked &&
+                           comparison.identifier.key == walked_key_;
+      if (is_same && finds_few_rows(*plan_.walked, comparison)) plan_.walk_is_all = true;
+    }
+    if (text_.walk == Walk::kRest) {
+      plan_.where += " AND (o1.value IS NULL OR o1.is_nan <> 0)";
+    }
+  }
+
+  // The first order term, when it is a metric that an index has in order.
+  bool is_walked(const Collection& collection, bool has_dataset) const {
+    return keys_.empty() && collection.type == Collection::Type::kMetric && !has_dataset &&
+           !collection.scope.empty();
+  }
+
+  Result<void> order_by(const OrderTerm& term, const DatasetName& dataset) {
     const std::string name = name_of(term.identifier);
     if (is_attribute_word(term.identifier.entity)) {
       TRY(const Attribute* found, attribute(term.identifier, &Attribute::orderable));
@@ -285,13 +350,29 @@ class Planner {
     }
     const Collection* found = collection(term.identifier.entity);
     if (found == nullptr) return unknown_entity(term.identifier);
-    const std::string identity = std::string(found->table) + "/" + term.identifier.key;
+    const bool has_dataset = !dataset.name.empty() && !found->rows_by_dataset.empty();
+    const std::string_view table = has_dataset ? found->rows_by_dataset : found->table;
+    const std::string identity =
+        std::string(table) + "/" + term.identifier.key + "/" + dataset.name + "/" + dataset.digest;
     if (std::find(joined_.begin(), joined_.end(), identity) != joined_.end()) return repeated(name);
     joined_.push_back(identity);
     const std::string alias = "o" + std::to_string(joined_.size());
-    plan_.joins += " LEFT JOIN " + std::string(found->table) + " " + alias + " ON " + alias + "." +
+    if (is_walked(*found, has_dataset)) {
+      plan_.walked = found;
+      walked_key_ = term.identifier.key;
+      if (text_.walk == Walk::kNumbers) {
+        plan_.walk_condition =
+            " AND o1.key = " + parameters_.add(term.identifier.key) + " AND o1.is_nan = 0";
+        // The same keys as of the other ways, so that a token leads from one to the other.
+        add_key("o1.is_nan", KeyType::kInteger, true);
+        add_key("o1.value", KeyType::kNumber, term.is_ascending);
+        return {};
+      }
+    }
+    plan_.joins += " LEFT JOIN " + std::string(table) + " " + alias + " ON " + alias + "." +
                    std::string(found->owner) + " = " + std::string(found->owner_column) + " AND " +
                    alias + ".key = " + parameters_.add(term.identifier.key);
+    if (has_dataset) plan_.joins += newest_on(alias, dataset, table);
     if (found->type == Collection::Type::kMetric) {
       add_key("CASE WHEN " + alias + ".value IS NULL THEN 2 WHEN " + alias +
                   ".is_nan <> 0 THEN 1 ELSE 0 END",
@@ -322,6 +403,9 @@ class Planner {
   Result<void> start_after(std::string_view token) {
     if (token.empty()) return {};
     TRY(const auto values, token_values(token));
+    if (plan_.walked != nullptr) plan_.begins_in_rest = values.front().integer() > 0;
+    // Of a token that lies among the numbers, the rest is all behind.
+    if (text_.walk == Walk::kRest && !plan_.begins_in_rest) return {};
     std::string equal;
     std::string behind;
     for (std::size_t i = 0; i < keys_.size(); ++i) {
@@ -398,6 +482,7 @@ class Planner {
   std::vector<Key> keys_;
   std::vector<std::string_view> ordered_;  // attribute columns in the order
   std::vector<std::string> joined_;        // table/key in the order
+  std::string walked_key_;
 };
 
 std::string hex_encoded(std::string_view bytes) {
@@ -413,6 +498,18 @@ std::string hex_encoded(std::string_view bytes) {
 }
 
 }  // namespace
+
+std::string SearchStart::condition(Parameters& parameters) const {
+  std::string out = " AND d.key = " + parameters.add(comparison.identifier.key);
+  if (const auto* text = std::get_if<std::string>(&comparison.value)) {
+    // An index holds the beginning of a text; the search itself compares the whole.
+    const std::string value = parameters.add(*text);
+    return out + " AND SUBSTR(d.value, 1, 64) = SUBSTR(" + value + ", 1, 64)";
+  }
+  const auto& number = std::get<Number>(comparison.value);
+  out += " AND d.is_nan = 0 AND d.value " + std::string(text_of(comparison.comparator)) + " ";
+  return out + (number.is_integer ? parameters.add(number.integer) : parameters.add(number.value));
+}
 
 std::string SearchPlan::token(const sql::Row& row, int first_key) const {
   json::Value values = json::Value::array();

@@ -16,6 +16,10 @@
 // Searchable says which words of the language mean which columns. Every user text becomes a
 // parameter.
 //
+// Large searches follow an index. A collection whose rows carry a `scope` (the experiment of a run)
+// offers two ways: to start from the rows that fulfil one comparison, when they are few
+// (SearchPlan::starts), and to walk along a metric in the order asked for (SearchText::walk).
+//
 // Pages are cut by key: the ORDER BY expressions of the last row, with the object's unique id as
 // the last of them, are in the token, and the next page begins behind them. Missing values sort
 // last in both directions, NaN between the numbers and the missing. LIKE tells upper from lower
@@ -44,6 +48,12 @@ struct Collection {
   std::string_view owner_column;  // what it equals in the object: "r.run_number"
   Type type = Type::kText;
   bool takes_null_test = false;
+  // Column of the table that holds the object's parent; with indexes (scope, key, is_nan, value) of
+  // metrics and (scope, key, the value's first 64 characters) of texts. Empty: there is none.
+  std::string_view scope;
+  // Where one key has several values: the rows that a filter asks, each with dataset_name and
+  // dataset_digest; one that fulfils it is enough. `table` then holds the newest of each key.
+  std::string_view rows_by_dataset;
   // Of objects that lack this key, it is as if it had this value.
   std::string_view implied_key;
   std::string_view implied_value;
@@ -90,6 +100,22 @@ class Parameters {
   sql::Params params_;
 };
 
+// A comparison that an index finds the rows of.
+struct SearchStart {
+  const Collection* collection = nullptr;
+  Comparison comparison;
+
+  // " AND d.key = … AND …" on the collection's table under the name `d`.
+  std::string condition(Parameters& parameters) const;
+};
+
+// How a search is ordered by a metric that comes first in the order.
+enum class Walk {
+  kNone,     // all objects; NaN and missing values sorted behind the numbers
+  kNumbers,  // those with a number, along the index; the first join is left to the caller
+  kRest,     // the others
+};
+
 struct SearchPlan {
   std::string joins;  // " LEFT JOIN …"
   std::string where;  // " AND …" for each condition
@@ -99,8 +125,21 @@ struct SearchPlan {
   std::vector<KeyType> key_types;
   std::string binding;
 
+  std::vector<SearchStart> starts;
+  // Set when the first order term is a metric with a scope: Walk::kNumbers can be asked for.
+  const Collection* walked = nullptr;
+  std::string walk_condition;   // of kNumbers: " AND o1.key = $3 AND o1.is_nan = 0"
+  bool walk_is_all = false;     // the filter lets no object without a number through
+  bool begins_in_rest = false;  // the token's row was one without a number
+
   // The token of the page behind this row, whose keys begin at column `first_key`.
   std::string token(const sql::Row& row, int first_key) const;
+};
+
+// A data set that metrics were measured on; with an empty digest, any of that name.
+struct DatasetName {
+  std::string name;
+  std::string digest;
 };
 
 struct SearchText {
@@ -109,6 +148,12 @@ struct SearchText {
   std::string_view page_token;
   // What else decides the result (experiment ids, view); a token of another search is refused.
   std::string binding;
+  // Metrics of the filter count only where they were measured on one of these; empty: on any.
+  std::span<const DatasetName> datasets = {};
+  // For each of `order_by`, on which data set its metric was measured; shorter, or with an empty
+  // name: on any.
+  std::span<const DatasetName> order_datasets = {};
+  Walk walk = Walk::kNone;
 };
 
 // invalid_argument for unknown words and keys, comparators that the key does not take, values of

@@ -78,17 +78,20 @@ const Searchable& run_search() {
                        .table = "metric_series",
                        .owner = "run_number",
                        .owner_column = "r.run_number",
-                       .type = Collection::Type::kMetric},
+                       .type = Collection::Type::kMetric,
+                       .scope = "experiment_id"},
                       {.words = {"parameter", "parameters", "param", "params"},
                        .table = "run_params",
                        .owner = "run_number",
                        .owner_column = "r.run_number",
-                       .takes_null_test = true},
+                       .takes_null_test = true,
+                       .scope = "experiment_id"},
                       {.words = {"tag", "tags"},
                        .table = "run_tags",
                        .owner = "run_number",
                        .owner_column = "r.run_number",
-                       .takes_null_test = true}},
+                       .takes_null_test = true,
+                       .scope = "experiment_id"}},
       .related = {{.words = {"dataset", "datasets"},
                    .keys = {{"name", kDatasetExists, "d.name"},
                             {"digest", kDatasetExists, "d.digest"},
@@ -110,8 +113,9 @@ std::string_view stage_condition(ViewType view, bool is_run) {
 }
 
 constexpr std::string_view kExperimentColumns =
-    "e.experiment_id, e.name, e.artifact_location, e.lifecycle_stage, e.created_ms, e.updated_ms";
-constexpr int kExperimentColumnCount = 6;
+    "e.experiment_id, e.name, e.artifact_location, e.lifecycle_stage, e.created_ms, e.updated_ms, "
+    "e.workspace";
+constexpr int kExperimentColumnCount = 7;
 
 LifecycleStage stage_of(std::string_view name) {
   return name == "deleted" ? LifecycleStage::kDeleted : LifecycleStage::kActive;
@@ -125,6 +129,7 @@ Experiment experiment_of(const sql::Row& row) {
   experiment.lifecycle_stage = stage_of(row.text(3));
   experiment.created_ms = row.integer(4);
   experiment.updated_ms = row.integer(5);
+  experiment.workspace = row.string(6);
   return experiment;
 }
 
@@ -136,6 +141,7 @@ constexpr int kRunColumnCount = 10;
 RunRow run_of(const sql::Row& row) {
   RunRow run;
   run.number = row.integer(0);
+  run.experiment = row.integer(2);
   run.info.run_id = RunId(row.string(1));
   run.info.experiment_id = ExperimentId(std::to_string(row.integer(2)));
   run.info.name = row.string(3);
@@ -185,8 +191,8 @@ Result<std::vector<std::int64_t>> visible_experiments(sql::Reader& reader,
   Parameters parameters;
   std::vector<std::int64_t> numbers;
   for (const auto& id : experiments) {
-    // What is no number names no experiment, and finds nothing.
-    if (const auto number = parse_int(id.str())) numbers.push_back(*number);
+    TRY(const std::int64_t number, experiment_number(id));
+    numbers.push_back(number);
   }
   if (numbers.empty()) return numbers;
   const std::string in_workspace = parameters.add(std::string(workspace));
@@ -199,7 +205,7 @@ Result<std::vector<std::int64_t>> visible_experiments(sql::Reader& reader,
 Result<std::int64_t> experiment_number(const ExperimentId& id) {
   const auto number = parse_int(id.str());
   if (!number || *number < 0) {
-    return not_found("no experiment with id " + quoted(id.str()) + " exists");
+    return invalid_argument("invalid experiment id " + quoted(id.str()) + ": expected an integer");
   }
   return *number;
 }
@@ -380,38 +386,126 @@ Result<void> restore_run(sql::Txn& txn, Number run) {
   return {};
 }
 
-Result<Page<Run>> search_runs(sql::Reader& reader, std::string_view workspace,
-                              std::span<const ExperimentId> experiments, ViewType view,
-                              const SearchText& text, std::int64_t max_results) {
-  Page<Run> page;
-  Parameters parameters;
-  TRY(const auto visible, visible_experiments(reader, workspace, experiments));
-  const std::string in_experiments = placeholders(parameters, visible);
-  TRY(const SearchPlan plan, plan_search(run_search(), text, parameters));
-  if (visible.empty()) return page;
-  const std::string limit = parameters.add(max_results + 1);
-  const std::string statement =
-      "SELECT " + std::string(kRunColumns) + plan.keys + " FROM runs r" + plan.joins +
-      // With one experiment the index on the start has the default order.
-      " WHERE r.experiment_id " +
-      (visible.size() == 1 ? "= " + in_experiments : "IN (" + in_experiments + ")") +
-      std::string(stage_condition(view, true)) + plan.where + " ORDER BY " + plan.order +
-      " LIMIT " + limit;
-  std::vector<Number> run_numbers;
-  std::string last_token;
-  TRY(reader.query(statement, parameters.params(), [&](const sql::Row& row) -> Result<void> {
-    if (std::ssize(page.items) == max_results) {
-      page.next_page_token = std::move(last_token);
+namespace {
+
+// Rows that fulfil a comparison are few when there are fewer than these: then they are looked at
+// one by one, whatever the order.
+constexpr std::int64_t kFewRows = 2'000;
+
+// One search of runs, in one of several ways; see search.h.
+class RunQuery {
+ public:
+  RunQuery(sql::Reader& reader, std::span<const std::int64_t> experiments, ViewType view,
+           const SearchText& text)
+      : reader_(reader), experiments_(experiments), view_(view), text_(text) {}
+
+  Result<Page<Run>> page(std::int64_t max_results) {
+    max_results_ = max_results;
+    Parameters unused;
+    TRY(const SearchPlan plan, plan_search(run_search(), text_, unused));
+    if (experiments_.empty()) return std::move(page_);
+    TRY(const SearchStart* start, best_start(plan));
+    if (start != nullptr || plan.walked == nullptr || experiments_.size() != 1) {
+      TRY(read(Walk::kNone, start));
+    } else {
+      if (!plan.begins_in_rest) TRY(read(Walk::kNumbers, nullptr));
+      if (!is_full() && !plan.walk_is_all) TRY(read(Walk::kRest, nullptr));
+    }
+    TRY(load_run_data(reader_, numbers_, page_.items));
+    return std::move(page_);
+  }
+
+ private:
+  bool is_full() const { return !page_.next_page_token.empty(); }
+
+  // The comparison with the fewest rows, if they are few; only within one experiment.
+  Result<const SearchStart*> best_start(const SearchPlan& plan) {
+    const SearchStart* best = nullptr;
+    std::int64_t fewest = kFewRows;
+    if (experiments_.size() != 1) return best;
+    for (const SearchStart& start : plan.starts) {
+      Parameters parameters;
+      const std::string experiment = parameters.add(experiments_.front());
+      const std::string condition = start.condition(parameters);
+      const std::string limit = parameters.add(fewest);
+      TRY(const auto count,
+          reader_.query_one(
+              "SELECT COUNT(*) FROM (SELECT 1 FROM " + std::string(start.collection->table) +
+                  " d WHERE d." + std::string(start.collection->scope) + " = " + experiment +
+                  condition + " LIMIT " + limit + ") few",
+              parameters.params(), [](const sql::Row& row) { return row.integer(0); }));
+      if (count.value_or(fewest) >= fewest) continue;
+      fewest = *count;
+      best = &start;
+    }
+    return best;
+  }
+
+  Result<void> read(Walk walk, const SearchStart* start) {
+    Parameters parameters;
+    const std::string in_experiments = placeholders(parameters, experiments_);
+    SearchText text = text_;
+    text.walk = walk;
+    TRY(const SearchPlan plan, plan_search(run_search(), text, parameters));
+    const std::string started = start == nullptr ? "" : start->condition(parameters);
+    const std::string limit = parameters.add(max_results_ + 1 - std::ssize(page_.items));
+    const std::string statement = "SELECT " + std::string(kRunColumns) + plan.keys +
+                                  from(plan, walk, start, in_experiments, started) +
+                                  std::string(stage_condition(view_, true)) + plan.where +
+                                  " ORDER BY " + plan.order + " LIMIT " + limit;
+    return reader_.query(statement, parameters.params(),
+                         [&](const sql::Row& row) { return take(row, plan); });
+  }
+
+  // CROSS JOIN keeps SQLite from changing the order of the tables: the index comes first.
+  static std::string from(const SearchPlan& plan, Walk walk, const SearchStart* start,
+                          const std::string& experiments, const std::string& started) {
+    if (start != nullptr) {
+      return " FROM (SELECT DISTINCT d.run_number AS found FROM " +
+             std::string(start->collection->table) + " d WHERE d." +
+             std::string(start->collection->scope) + " = " + experiments + started +
+             ") f CROSS JOIN runs r" + plan.joins + " WHERE r.run_number = f.found";
+    }
+    if (walk == Walk::kNumbers) {
+      return " FROM " + std::string(plan.walked->table) + " o1 CROSS JOIN runs r" + plan.joins +
+             " WHERE o1." + std::string(plan.walked->scope) + " = " + experiments +
+             plan.walk_condition + " AND r.run_number = o1.run_number";
+    }
+    // With one experiment the index on the start has the default order.
+    const bool is_one = experiments.find(',') == std::string::npos;
+    return " FROM runs r" + plan.joins + " WHERE r.experiment_id " +
+           (is_one ? "= " + experiments : "IN (" + experiments + ")");
+  }
+
+  Result<void> take(const sql::Row& row, const SearchPlan& plan) {
+    if (std::ssize(page_.items) == max_results_) {
+      page_.next_page_token = last_token_;
       return {};
     }
     RunRow run = run_of(row);
-    run_numbers.push_back(run.number);
-    page.items.emplace_back().info = std::move(run.info);
-    if (std::ssize(page.items) == max_results) last_token = plan.token(row, kRunColumnCount);
+    numbers_.push_back(run.number);
+    page_.items.emplace_back().info = std::move(run.info);
+    if (std::ssize(page_.items) == max_results_) last_token_ = plan.token(row, kRunColumnCount);
     return {};
-  }));
-  TRY(load_run_data(reader, run_numbers, page.items));
-  return page;
+  }
+
+  sql::Reader& reader_;
+  const std::span<const std::int64_t> experiments_;
+  const ViewType view_;
+  const SearchText& text_;
+  std::int64_t max_results_ = 0;
+  Page<Run> page_;
+  std::vector<Number> numbers_;
+  std::string last_token_;
+};
+
+}  // namespace
+
+Result<Page<Run>> search_runs(sql::Reader& reader, std::string_view workspace,
+                              std::span<const ExperimentId> experiments, ViewType view,
+                              const SearchText& text, std::int64_t max_results) {
+  TRY(const auto visible, visible_experiments(reader, workspace, experiments));
+  return RunQuery(reader, visible, view, text).page(max_results);
 }
 
 }  // namespace ciclo::tracking::store

@@ -24,10 +24,11 @@ using Number = std::int64_t;  // of a run, in the large tables
 
 struct RunRow {
   Number number = 0;
+  std::int64_t experiment = 0;
   RunInfo info;
 };
 
-// The id as a number; not_found for a text that is none.
+// The id as a number; invalid_argument for a text that is none.
 Result<std::int64_t> experiment_number(const ExperimentId& id);
 
 // --- Experiments
@@ -63,13 +64,16 @@ Result<Page<Run>> search_runs(sql::Reader& reader, std::string_view workspace,
 Result<void> load_run_data(sql::Reader& reader, std::span<const Number> runs, std::span<Run> out);
 
 // --- What runs log
-Result<void> append_metrics(sql::Txn& txn, Number run, std::span<const Metric> metrics);
+Result<void> append_metrics(sql::Txn& txn, const RunRow& run, std::span<const Metric> metrics);
 // invalid_argument when a key exists with another value.
-Result<void> insert_params(sql::Txn& txn, Number run, std::span<const Param> params);
-Result<void> put_tags(sql::Txn& txn, Number run, std::span<const Tag> tags);
+Result<void> insert_params(sql::Txn& txn, const RunRow& run, std::span<const Param> params);
+Result<void> put_tags(sql::Txn& txn, const RunRow& run, std::span<const Tag> tags);
 Result<bool> remove_tag(sql::Txn& txn, Number run, std::string_view key);
 Result<void> put_dataset_input(sql::Txn& txn, std::int64_t experiment, Number run,
                                const DatasetInput& dataset);
+Result<std::vector<DatasetSummary>> list_datasets(sql::Reader& reader, std::string_view workspace,
+                                                  std::span<const ExperimentId> experiments,
+                                                  std::int64_t limit);
 enum class Direction { kInput, kOutput };
 Result<void> put_model_reference(sql::Txn& txn, Number run, Direction direction,
                                  const ModelReference& model);
@@ -94,7 +98,8 @@ Result<std::optional<ModelRow>> find_model(sql::Reader& reader, std::string_view
 Result<void> set_model_status(sql::Txn& txn, std::int64_t model, LoggedModelStatus status,
                               std::int64_t now_ms);
 Result<void> delete_model(sql::Txn& txn, std::int64_t model, std::int64_t now_ms);
-Result<void> put_model_params(sql::Txn& txn, std::int64_t model, std::span<const Param> params);
+// invalid_argument when a key exists with another value.
+Result<void> insert_model_params(sql::Txn& txn, std::int64_t model, std::span<const Param> params);
 Result<void> put_model_tags(sql::Txn& txn, std::int64_t model, std::span<const Tag> tags);
 Result<bool> remove_model_tag(sql::Txn& txn, std::int64_t model, std::string_view key);
 // Metrics that name a logged model.
@@ -107,6 +112,7 @@ Result<void> load_model_data(sql::Reader& reader, std::span<const std::int64_t> 
                              std::span<LoggedModel> out);
 
 // --- Shared by the files of the store
+Error changed_param(const Param& param, std::string_view existing);
 // Those of the experiments that the workspace has.
 Result<std::vector<std::int64_t>> visible_experiments(sql::Reader& reader,
                                                       std::string_view workspace,

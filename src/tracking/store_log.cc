@@ -82,16 +82,16 @@ Result<void> find_series(sql::Txn& txn, Number run, SeriesByKey& by_key) {
 }
 
 // A concurrent transaction may have made the series since we looked; then its latest point decides.
-Result<void> insert_missing_series(sql::Txn& txn, Number run, SeriesByKey& by_key) {
+Result<void> insert_missing_series(sql::Txn& txn, const RunRow& run, SeriesByKey& by_key) {
   for (auto& [key, series] : by_key) {
     if (series.number != 0) continue;
     TRY(txn.query(R"(
-        INSERT INTO metric_series (run_number, key, step, timestamp_ms, value, is_nan)
-        VALUES ($1, $2, $3, $4, $5, $6)
+        INSERT INTO metric_series (run_number, key, step, timestamp_ms, value, is_nan, experiment_id)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
         ON CONFLICT (run_number, key) DO UPDATE SET key = excluded.key
         RETURNING key, series, step, timestamp_ms, value)",
-                  {run, key, series.latest.step, series.latest.timestamp_ms,
-                   series.latest.value.value, series.latest.value.is_nan},
+                  {run.number, key, series.latest.step, series.latest.timestamp_ms,
+                   series.latest.value.value, series.latest.value.is_nan, run.experiment},
                   [&](const sql::Row& row) -> Result<void> {
                     take_series(by_key, row, 0);
                     return {};
@@ -150,43 +150,47 @@ Result<std::optional<std::int64_t>> series_number(sql::Reader& reader, Number ru
 
 }  // namespace
 
-Result<void> append_metrics(sql::Txn& txn, Number run, std::span<const Metric> metrics) {
+Result<void> append_metrics(sql::Txn& txn, const RunRow& run, std::span<const Metric> metrics) {
   if (metrics.empty()) return {};
   SeriesByKey by_key = group_by_key(metrics);
-  TRY(find_series(txn, run, by_key));
+  TRY(find_series(txn, run.number, by_key));
   TRY(insert_missing_series(txn, run, by_key));
   TRY(update_latest(txn, by_key));
   return insert_points(txn, by_key, metrics.size());
 }
 
-Result<void> insert_params(sql::Txn& txn, Number run, std::span<const Param> params) {
+Error changed_param(const Param& param, std::string_view existing) {
+  return invalid_argument("param " + quoted(param.key) + " was logged already with value " +
+                          quoted(existing) + " and cannot change to " + quoted(param.value) +
+                          ": params are immutable");
+}
+
+Result<void> insert_params(sql::Txn& txn, const RunRow& run, std::span<const Param> params) {
   if (params.empty()) return {};
   std::vector<sql::Params> rows;
-  for (const auto& param : params) rows.push_back({run, param.key, param.value});
+  for (const auto& param : params) {
+    rows.push_back({run.number, param.key, param.value, run.experiment});
+  }
   TRY(const std::int64_t inserted, txn.execute_many(R"(
-      INSERT INTO run_params (run_number, key, value) VALUES ($1, $2, $3)
+      INSERT INTO run_params (run_number, key, value, experiment_id) VALUES ($1, $2, $3, $4)
       ON CONFLICT (run_number, key) DO NOTHING)",
                                                     rows));
   if (inserted == std::ssize(params)) return {};
   for (const auto& param : params) {
     TRY(const auto existing,
         txn.query_one("SELECT value FROM run_params WHERE run_number = $1 AND key = $2",
-                      {run, param.key}, [](const sql::Row& row) { return row.string(0); }));
-    if (existing != param.value) {
-      return invalid_argument("param " + quoted(param.key) + " was logged already with value " +
-                              quoted(existing.value_or("")) + " and cannot change to " +
-                              quoted(param.value) + ": params are immutable");
-    }
+                      {run.number, param.key}, [](const sql::Row& row) { return row.string(0); }));
+    if (existing != param.value) return changed_param(param, existing.value_or(""));
   }
   return {};
 }
 
-Result<void> put_tags(sql::Txn& txn, Number run, std::span<const Tag> tags) {
+Result<void> put_tags(sql::Txn& txn, const RunRow& run, std::span<const Tag> tags) {
   if (tags.empty()) return {};
   std::vector<sql::Params> rows;
-  for (const auto& tag : tags) rows.push_back({run, tag.key, tag.value});
+  for (const auto& tag : tags) rows.push_back({run.number, tag.key, tag.value, run.experiment});
   TRY(txn.execute_many(R"(
-      INSERT INTO run_tags (run_number, key, value) VALUES ($1, $2, $3)
+      INSERT INTO run_tags (run_number, key, value, experiment_id) VALUES ($1, $2, $3, $4)
       ON CONFLICT (run_number, key) DO UPDATE SET value = excluded.value)",
                        rows));
   return {};
@@ -223,6 +227,28 @@ Result<void> put_dataset_input(sql::Txn& txn, std::int64_t experiment, Number ru
   return {};
 }
 
+Result<std::vector<DatasetSummary>> list_datasets(sql::Reader& reader, std::string_view workspace,
+                                                  std::span<const ExperimentId> experiments,
+                                                  std::int64_t limit) {
+  std::vector<DatasetSummary> out;
+  TRY(const auto visible, visible_experiments(reader, workspace, experiments));
+  if (visible.empty()) return out;
+  Parameters parameters;
+  const std::string list = placeholders(parameters, visible);
+  const std::string at_most = parameters.add(limit);
+  return reader.query_all(
+      "SELECT DISTINCT d.experiment_id, d.name, d.digest, COALESCE(t.value, '') "
+      "FROM logged_datasets d JOIN run_datasets i ON i.logged_dataset = d.logged_dataset "
+      "LEFT JOIN run_dataset_tags t ON t.run_number = i.run_number AND "
+      "t.logged_dataset = i.logged_dataset AND t.key = 'mlflow.data.context' "
+      "WHERE d.experiment_id IN (" +
+          list + ") ORDER BY 1, 2, 3, 4 LIMIT " + at_most,
+      parameters.params(), [](const sql::Row& row) {
+        return DatasetSummary{ExperimentId(std::to_string(row.integer(0))), row.string(1),
+                              row.string(2), row.string(3)};
+      });
+}
+
 Result<void> put_model_reference(sql::Txn& txn, Number run, Direction direction,
                                  const ModelReference& model) {
   const std::string_view word = direction == Direction::kInput ? "input" : "output";
@@ -253,6 +279,19 @@ Result<void> read_points(sql::Reader& reader, Number run, std::string_view key, 
                       [&](const sql::Row& row) { return point(point_of(row, key)); });
 }
 
+namespace {
+
+// Where the k-th of at most `wanted` samples of `total` points stands. As MLflow's server has it:
+// the points in as many groups as samples, the first groups one larger when they do not come out
+// even; of each group its first point, of the last group its last.
+std::int64_t sample_index(std::int64_t k, std::int64_t total, std::int64_t wanted) {
+  if (total <= wanted) return k;
+  if (k >= wanted - 1) return k == wanted - 1 ? total - 1 : total;
+  return k * (total / wanted) + std::min(k, total % wanted);
+}
+
+}  // namespace
+
 Result<std::vector<Metric>> sample_points(sql::Reader& reader, Number run, std::string_view key,
                                           std::int64_t step_min, std::int64_t step_max,
                                           std::int64_t points_max) {
@@ -265,20 +304,13 @@ Result<std::vector<Metric>> sample_points(sql::Reader& reader, Number run, std::
           {*series, step_min, step_max}, [](const sql::Row& row) { return row.integer(0); }));
   const std::int64_t total = count.value_or(0);
   std::int64_t index = 0;
-  std::int64_t taken = 0;
   TRY(reader.query(R"(
       SELECT timestamp_ms, step, value, is_nan FROM metric_points
       WHERE series = $1 AND step >= $2 AND step <= $3 ORDER BY step, timestamp_ms, value, is_nan)",
                    {*series, step_min, step_max}, [&](const sql::Row& row) -> Result<void> {
-                     // The k-th sample is the point at k (total - 1) / (points_max - 1).
-                     const bool take = total <= points_max || points_max == 1
-                                           ? taken < points_max
-                                           : index == taken * (total - 1) / (points_max - 1);
-                     if (take) {
+                     if (index++ == sample_index(std::ssize(points), total, points_max)) {
                        points.push_back(point_of(row, key));
-                       ++taken;
                      }
-                     ++index;
                      return {};
                    }));
   return points;

@@ -30,7 +30,8 @@ const Searchable& model_search() {
                        .table = "logged_model_latest",
                        .owner = "model_number",
                        .owner_column = "m.model_number",
-                       .type = Collection::Type::kMetric},
+                       .type = Collection::Type::kMetric,
+                       .rows_by_dataset = "logged_model_metrics"},
                       {.words = {"parameter", "parameters", "param", "params"},
                        .table = "logged_model_params",
                        .owner = "model_number",
@@ -112,14 +113,21 @@ Result<void> delete_model(sql::Txn& txn, std::int64_t model, std::int64_t now_ms
   return {};
 }
 
-Result<void> put_model_params(sql::Txn& txn, std::int64_t model, std::span<const Param> params) {
+Result<void> insert_model_params(sql::Txn& txn, std::int64_t model, std::span<const Param> params) {
   if (params.empty()) return {};
   std::vector<sql::Params> rows;
   for (const auto& param : params) rows.push_back({model, param.key, param.value});
-  TRY(txn.execute_many(R"(
+  TRY(const std::int64_t inserted, txn.execute_many(R"(
       INSERT INTO logged_model_params (model_number, key, value) VALUES ($1, $2, $3)
-      ON CONFLICT (model_number, key) DO UPDATE SET value = excluded.value)",
-                       rows));
+      ON CONFLICT (model_number, key) DO NOTHING)",
+                                                    rows));
+  if (inserted == std::ssize(params)) return {};
+  for (const auto& param : params) {
+    TRY(const auto existing,
+        txn.query_one("SELECT value FROM logged_model_params WHERE model_number = $1 AND key = $2",
+                      {model, param.key}, [](const sql::Row& row) { return row.string(0); }));
+    if (existing != param.value) return changed_param(param, existing.value_or(""));
+  }
   return {};
 }
 

@@ -87,9 +87,8 @@ Result<std::vector<Tag>> checked_tags(std::span<const Tag> tags) {
 
 Result<void> check_count(std::string_view what, std::size_t count, std::size_t count_max) {
   if (count <= count_max) return {};
-  return invalid_argument("a batch holds at most " + std::to_string(count_max) + " " +
-                          std::string(what) + ", got " + std::to_string(count) +
-                          ": send several batches");
+  return invalid_argument("a request holds at most " + std::to_string(count_max) + " " +
+                          std::string(what) + ", got " + std::to_string(count) + ": send several");
 }
 
 Result<void> check_batch_size(const Batch& batch) {
@@ -102,7 +101,7 @@ Result<void> check_batch_size(const Batch& batch) {
 
 // The tag mlflow.runName and the run's name are one thing.
 Result<void> put_tags_and_name(sql::Txn& txn, store::RunRow& run, std::span<const Tag> tags) {
-  TRY(store::put_tags(txn, run.number, tags));
+  TRY(store::put_tags(txn, run, tags));
   const Tag* name = find_tag(tags, kRunNameTag);
   if (name == nullptr || name->value == run.info.name) return {};
   run.info.name = name->value;
@@ -144,9 +143,10 @@ Result<Run> Tracking::create_run(const Context& context, const NewRun& wanted) {
     }
     store::RunRow row;
     row.info = info;
+    row.experiment = number;
     row.info.artifact_uri = experiment->artifact_location + "/" + info.run_id.str() + "/artifacts";
     TRY(row.number, store::insert_run(txn, row.info));
-    TRY(store::put_tags(txn, row.number, tags));
+    TRY(store::put_tags(txn, row, tags));
     return load(txn, std::move(row));
   });
 }
@@ -175,7 +175,7 @@ Result<RunInfo> Tracking::update_run(const Context& context, const RunId& id,
     if (update.name && !update.name->empty() && *update.name != run.info.name) {
       run.info.name = *update.name;
       const Tag tag{std::string(kRunNameTag), *update.name};
-      TRY(store::put_tags(txn, run.number, std::span(&tag, 1)));
+      TRY(store::put_tags(txn, run, std::span(&tag, 1)));
     }
     TRY(store::update_run(txn, run.number, run.info));
     return std::move(run.info);
@@ -214,8 +214,8 @@ Result<void> Tracking::log_batch(const Context& context, const RunId& id, const 
   TRY(const auto tags, checked_tags(batch.tags));
   return database_.transaction([&](sql::Txn& txn) -> Result<void> {
     TRY(auto run, required_active(txn, context, id));
-    TRY(store::insert_params(txn, run.number, params));
-    TRY(store::append_metrics(txn, run.number, batch.metrics));
+    TRY(store::insert_params(txn, run, params));
+    TRY(store::append_metrics(txn, run, batch.metrics));
     TRY(store::put_model_metrics(txn, context.workspace, id, batch.metrics));
     return put_tags_and_name(txn, run, tags);
   });
@@ -226,7 +226,7 @@ Result<void> Tracking::log_metrics(const Context& context, const RunId& id,
   TRY(check_metrics(metrics));
   return database_.transaction([&](sql::Txn& txn) -> Result<void> {
     TRY(const auto run, required_active(txn, context, id));
-    TRY(store::append_metrics(txn, run.number, metrics));
+    TRY(store::append_metrics(txn, run, metrics));
     return store::put_model_metrics(txn, context.workspace, id, metrics);
   });
 }
@@ -236,7 +236,7 @@ Result<void> Tracking::log_params(const Context& context, const RunId& id,
   TRY(const auto checked, checked_params(params));
   return database_.transaction([&](sql::Txn& txn) -> Result<void> {
     TRY(const auto run, required_active(txn, context, id));
-    return store::insert_params(txn, run.number, checked);
+    return store::insert_params(txn, run, checked);
   });
 }
 
@@ -276,6 +276,17 @@ Result<void> Tracking::log_inputs(const Context& context, const RunId& id,
   });
 }
 
+Result<std::vector<DatasetSummary>> Tracking::search_datasets(
+    const Context& context, std::span<const ExperimentId> experiments) {
+  if (experiments.empty()) {
+    return invalid_argument("experiment_ids: at least one experiment is needed");
+  }
+  TRY(check_count("experiments", experiments.size(), kExperimentsOfDatasetsMax));
+  return database_.view([&](sql::Reader& reader) {
+    return store::list_datasets(reader, context.workspace, experiments, kDatasetSummariesMax);
+  });
+}
+
 Result<void> Tracking::log_outputs(const Context& context, const RunId& id,
                                    std::span<const ModelReference> models) {
   return database_.transaction([&](sql::Txn& txn) -> Result<void> {
@@ -292,6 +303,11 @@ Result<void> Tracking::record_model(const Context& context, const RunId& id,
   auto model = json::parse(model_json);
   if (!model.ok()) return model.error().with_context("model_json");
   if (!model->is_object()) return invalid_argument("model_json: expected a JSON object");
+  for (const std::string_view key : {"artifact_path", "flavors", "run_id", "utc_time_created"}) {
+    if (model->find(key) == nullptr) {
+      return invalid_argument("model_json: the member " + quoted(key) + " is missing");
+    }
+  }
   return database_.transaction([&](sql::Txn& txn) -> Result<void> {
     TRY(const auto row, required_active(txn, context, id));
     TRY(const Run run, load(txn, row));
@@ -302,7 +318,7 @@ Result<void> Tracking::record_model(const Context& context, const RunId& id,
     }
     history.push_back(*model);
     const Tag tag{std::string(kModelHistoryTag), json::dump(history)};
-    return store::put_tags(txn, row.number, std::span(&tag, 1));
+    return store::put_tags(txn, row, std::span(&tag, 1));
   });
 }
 
@@ -370,7 +386,7 @@ Result<std::vector<Metric>> Tracking::sampled_metric_history(const Context& cont
                                                              std::int64_t step_min,
                                                              std::int64_t step_max,
                                                              std::int64_t points_max) {
-  TRY(check_max_results(points_max, kHistoryResultsMax));
+  TRY(check_max_results(points_max, kSampledPointsMax));
   return database_.view([&](sql::Reader& reader) -> Result<std::vector<Metric>> {
     TRY(const auto run, required(reader, context, id));
     return store::sample_points(reader, run.number, key, step_min, step_max, points_max);

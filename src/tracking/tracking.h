@@ -123,6 +123,9 @@ class Tracking {
   Result<void> log_inputs(const Context& context, const RunId& id,
                           std::span<const DatasetInput> datasets,
                           std::span<const ModelReference> models);
+  // What data the runs of 1 to 20 experiments used: each data set and context once, at most 1,000.
+  Result<std::vector<DatasetSummary>> search_datasets(const Context& context,
+                                                      std::span<const ExperimentId> experiments);
   Result<void> log_outputs(const Context& context, const RunId& id,
                            std::span<const ModelReference> models);
 
@@ -136,8 +139,9 @@ class Tracking {
   // All points, one by one, without holding them.
   Result<void> stream_metric_history(const Context& context, const RunId& id, std::string_view key,
                                      const std::function<Result<void>(const Metric&)>& point);
-  // At most `points_max` points for a chart, ordered by (step, timestamp, value), evenly spread
-  // over the points whose step lies in [step_min, step_max], the first and last among them.
+  // At most `points_max` (1 to 2,500) points for a chart, ordered by (step, timestamp, value),
+  // evenly spread over the points whose step lies in [step_min, step_max], the first and last among
+  // them.
   Result<std::vector<Metric>> sampled_metric_history(const Context& context, const RunId& id,
                                                      std::string_view key, std::int64_t step_min,
                                                      std::int64_t step_max,

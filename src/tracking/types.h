@@ -55,6 +55,7 @@ struct Metric {
 
 struct Experiment {
   ExperimentId experiment_id;
+  std::string workspace;
   std::string name;
   std::string artifact_location;  // URI
   LifecycleStage lifecycle_stage = LifecycleStage::kActive;
@@ -72,6 +73,14 @@ struct DatasetInput {
   std::optional<std::string> schema;
   std::optional<std::string> profile;
   std::vector<Tag> tags;  // mlflow.data.context: "train", "eval"
+};
+
+// A data set that runs of an experiment used, in one context ("training"; may be empty).
+struct DatasetSummary {
+  ExperimentId experiment_id;
+  std::string name;
+  std::string digest;
+  std::string context;
 };
 
 struct ModelReference {

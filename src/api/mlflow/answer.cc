@@ -36,6 +36,7 @@ constexpr std::array<Word, 14> kWords = {{
 
 std::string_view error_code_of_status(int status) {
   switch (status) {
+    case 403: return "PERMISSION_DENIED";
     case 404: return "ENDPOINT_NOT_FOUND";
     case 429: return "REQUEST_LIMIT_EXCEEDED";
     case 503: return "TEMPORARILY_UNAVAILABLE";
@@ -68,11 +69,16 @@ http::Response error_response(int status, std::string_view message) {
   return response_of(error_code_of_status(status), message, status);
 }
 
+http::Response malformed_response(const Error& error) {
+  return error.code == Code::kInvalidArgument ? error_response(400, error.message)
+                                              : error_response(error);
+}
+
 void add_call(http::Router& router, std::string_view method, std::string_view path, Call call) {
   add_handler(router, method, path,
               [call = std::move(call)](http::Request& request, http::Reply reply) {
                 const auto input = Input::of(request);
-                if (!input.ok()) return reply.send(error_response(input.error()));
+                if (!input.ok()) return reply.send(malformed_response(input.error()));
                 auto answer = call(request.context, *input);
                 reply.send(answer.ok() ? http::Response::json(std::move(answer).value())
                                        : error_response(answer.error()));

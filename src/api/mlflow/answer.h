@@ -21,6 +21,8 @@ namespace ciclo::api::mlflow {
 http::Response error_response(const Error& error);
 // The same for what the server itself refuses (404, 405, 413, …).
 http::Response error_response(int status, std::string_view message);
+// For a body that cannot be read: BAD_REQUEST, where error_response says INVALID_PARAMETER_VALUE.
+http::Response malformed_response(const Error& error);
 
 // Takes the input of a call and returns the JSON text of its answer.
 using Call = std::function<Result<std::string>(const Context&, const Input&)>;

@@ -126,7 +126,7 @@ Result<ArtifactFile> file_at(const Services& services, const Context& context,
                              const ArtifactPath& path) {
   TRY(auto file, services.artifacts.stat(context, path));
   if (file.is_directory) {
-    return not_found("artifact " + quoted(path.str()) + " is a directory, not a file");
+    return invalid_argument("artifact " + quoted(path.str()) + " is a directory, not a file");
   }
   return file;
 }
@@ -153,15 +153,13 @@ std::string files_text(std::string_view root_uri, const std::string& prefix,
                        const std::vector<ArtifactFile>& files) {
   return object([&](json::Writer& out) {
     if (!root_uri.empty()) out.key("root_uri").string(root_uri);
-    out.key("files").begin_array();
-    for (const auto& file : files) {
+    list_if_any(out, "files", files, [&](const ArtifactFile& file) {
       out.begin_object();
       out.key("path").string(prefix.empty() ? file.path : prefix + "/" + file.path);
       out.key("is_dir").boolean(file.is_directory);
       if (!file.is_directory) out.key("file_size").integer(static_cast<std::int64_t>(file.size));
       out.end_object();
-    }
-    out.end_array();
+    });
   });
 }
 
@@ -213,6 +211,26 @@ Result<ArtifactPath> path_in_run(const Services& services, const http::Request& 
   return below(run.artifact_uri, request.query_value("path"));
 }
 
+// "run_uuid" and "path" of a query, below the run's artifacts; a path is needed.
+Result<ArtifactPath> upload_path_in_run(const Services& services, const http::Request& request) {
+  if (request.query_value("run_uuid").empty()) {
+    return invalid_argument("missing value for required parameter \"run_uuid\"");
+  }
+  if (request.query_value("path").empty()) {
+    return invalid_argument("missing value for required parameter \"path\"");
+  }
+  return path_in_run(services, request);
+}
+
+Result<ArtifactPath> path_in_model(const Services& services, const http::Request& request) {
+  if (request.query_value("artifact_file_path").empty()) {
+    return invalid_argument("missing value for required parameter \"artifact_file_path\"");
+  }
+  const tracking::LoggedModelId id(std::string(request.path_value("model_id")));
+  TRY(const auto model, services.logged_models.get(request.context, id));
+  return below(model.artifact_location, request.query_value("artifact_file_path"));
+}
+
 Result<ArtifactPath> path_in_version(const Services& services, const http::Request& request) {
   const auto number = parse_int(request.query_value("version"));
   if (!number) return invalid_argument("version: an integer is needed");
@@ -248,6 +266,29 @@ void add_proxy_routes(http::Router& router, const Services& services) {
       });
 }
 
+// Clients ask server-info first and do not call these; they say why they would fail.
+void add_absent_routes(http::Router& router) {
+  const auto absent = [](const Error& error) {
+    return [error](http::Request&, http::Reply reply) { reply.send(error_response(error)); };
+  };
+  const Error no_parts = unimplemented(
+      "uploads in parts are for object stores that clients reach themselves: PUT the whole file");
+  for (const std::string_view step : {"create", "complete", "abort"}) {
+    add_handler(router, "POST",
+                "/2.0/mlflow-artifacts/mpu/" + std::string(step) + "/{artifact_path*}",
+                absent(no_parts));
+  }
+  add_handler(router, "GET", "/2.0/mlflow-artifacts/presigned/{artifact_path*}",
+              absent(unimplemented("files are sent by this server: GET them from "
+                                   "mlflow-artifacts/artifacts, also in ranges")));
+  for (const std::string_view direction : {"download", "upload"}) {
+    add_handler(router, "POST",
+                "/2.0/mlflow/artifacts/presigned-" + std::string(direction) + "-url",
+                absent(invalid_argument("this server moves files itself (mlflow-artifacts:); there "
+                                        "is no object store to sign a URL for")));
+  }
+}
+
 }  // namespace
 
 void add_artifact_routes(http::Router& router, const Services& services) {
@@ -259,12 +300,22 @@ void add_artifact_routes(http::Router& router, const Services& services) {
   add_handler(router, "GET", "/2.0/mlflow/logged-models/{model_id}/artifacts/directories",
               [services](http::Request& request, http::Reply reply) {
                 const auto input = Input::of(request);
-                if (!input.ok()) return reply.send(error_response(input.error()));
+                if (!input.ok()) return reply.send(malformed_response(input.error()));
                 auto answer = list_of_model(services, request.context,
                                             request.path_value("model_id"), *input);
                 reply.send(answer.ok() ? http::Response::json(std::move(answer).value())
                                        : error_response(answer.error()));
               });
+  add_absent_routes(router);
+  add_handler(router, "GET", "/2.0/mlflow/logged-models/{model_id}/artifacts/files",
+              [services](http::Request& request, http::Reply reply) {
+                download(services, request, std::move(reply), path_in_model(services, request));
+              });
+  add_handler(router, "POST", "/2.0/mlflow/upload-artifact",
+              [services](http::Request& request, http::Reply reply) {
+                upload(services, request, std::move(reply), upload_path_in_run(services, request));
+              },
+              {.stream_body = true});
   const auto get_artifact = [services](http::Request& request, http::Reply reply) {
     download(services, request, std::move(reply), path_in_run(services, request));
   };

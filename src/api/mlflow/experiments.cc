@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "api/mlflow/answer.h"
 #include "api/mlflow/messages.h"
@@ -40,8 +41,8 @@ Result<std::string> get_by_name(Tracking& tracking, const Context& context, cons
 
 Result<std::string> update(Tracking& tracking, const Context& context, const Input& input) {
   TRY(const auto id, experiment_id(input));
-  TRY(const auto name, input.text_or_empty("new_name"));
-  if (!name.empty()) TRY(tracking.rename_experiment(context, id, name));
+  TRY(const auto name, input.text("new_name"));
+  TRY(tracking.rename_experiment(context, id, name));
   return "{}";
 }
 
@@ -84,6 +85,23 @@ Result<std::string> search(Tracking& tracking, const Context& context, const Inp
   return page_with("experiments", page);
 }
 
+Result<std::string> search_datasets(Tracking& tracking, const Context& context,
+                                    const Input& input) {
+  TRY(const auto ids, input.texts("experiment_ids"));
+  const std::vector<ExperimentId> experiments(ids.begin(), ids.end());
+  TRY(const auto found, tracking.search_datasets(context, experiments));
+  return object([&](json::Writer& out) {
+    list_if_any(out, "dataset_summaries", found, [&](const tracking::DatasetSummary& dataset) {
+      out.begin_object();
+      out.key("experiment_id").string(dataset.experiment_id.str());
+      out.key("name").string(dataset.name);
+      out.key("digest").string(dataset.digest);
+      if (!dataset.context.empty()) out.key("context").string(dataset.context);
+      out.end_object();
+    });
+  });
+}
+
 }  // namespace
 
 void add_experiment_routes(http::Router& router, const Services& services) {
@@ -104,6 +122,7 @@ void add_experiment_routes(http::Router& router, const Services& services) {
   add("POST", "delete-experiment-tag", delete_tag);
   add("POST", "search", search);
   add("GET", "search", search);
+  add("POST", "search-datasets", search_datasets);
 }
 
 }  // namespace ciclo::api::mlflow

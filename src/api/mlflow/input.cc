@@ -103,6 +103,16 @@ Result<std::int64_t> Fields::integer_or(std::string_view key, std::int64_t other
   return value.value_or(otherwise);
 }
 
+Result<std::int64_t> Fields::whole_number(std::string_view key,
+                                          std::optional<std::int64_t> otherwise) const {
+  const json::View found = object_.find(key);
+  // The bounds are exact: every double between them has a whole part of 64 bits.
+  if (has(key) && found.is_number() && !found.is_int() && std::abs(found.number()) < 0x1p63) {
+    return static_cast<std::int64_t>(found.number());
+  }
+  return otherwise ? integer_or(key, *otherwise) : integer(key);
+}
+
 Result<double> Fields::number(std::string_view key) const {
   if (!has(key)) {
     return invalid_argument("missing value for required parameter " + quoted(name_of(key)));
@@ -208,8 +218,8 @@ Result<tracking::Metric> Fields::metric() const {
   tracking::Metric out;
   TRY(out.key, text("key"));
   TRY(out.value, number("value"));
-  TRY(out.timestamp_ms, integer("timestamp"));
-  TRY(out.step, integer_or("step", 0));
+  TRY(out.timestamp_ms, whole_number("timestamp", std::nullopt));
+  TRY(out.step, whole_number("step", 0));
   TRY(auto model_id, text_or_empty("model_id"));
   out.model_id = tracking::LoggedModelId(std::move(model_id));
   TRY(out.dataset_name, text_or_empty("dataset_name"));
@@ -247,9 +257,23 @@ Input::Input(json::Document document) : document_(std::move(document)) {
   object_ = document_.root();
 }
 
+namespace {
+
+// A page of another site can send other types without being asked whether it may.
+Result<void> check_content_type(const http::Request& request) {
+  const std::string_view given = request.headers.get("Content-Type");
+  const std::string type = to_lower_ascii(trim(given.substr(0, given.find(';'))));
+  if (type == "application/json") return {};
+  return failed_precondition("the Content-Type of a request must be application/json, got " +
+                             quoted(given));
+}
+
+}  // namespace
+
 Result<Input> Input::of(http::Request& request) {
   TRY(const std::string_view body, request.body->all());
   const bool has_body = request.method != "GET" && !trim(body).empty();
+  if (has_body) TRY(check_content_type(request));
   const std::string text = has_body ? std::string() : object_of_query(request);
   TRY(auto document,
       json::Document::parse(has_body ? body : text, json::Document::BareWords::kAllow));

@@ -35,6 +35,9 @@ class Fields {
   Result<std::int64_t> integer(std::string_view key) const;
   Result<std::int64_t> integer_or(std::string_view key, std::int64_t otherwise) const;
   Result<std::optional<std::int64_t>> optional_integer(std::string_view key) const;
+  // A time or step of a metric: the fraction of 1.5 is dropped, as MLflow does.
+  Result<std::int64_t> whole_number(std::string_view key,
+                                    std::optional<std::int64_t> otherwise) const;
   Result<double> number(std::string_view key) const;
   Result<bool> boolean_or(std::string_view key, bool otherwise) const;
   // The name of an enum's value, or its number as text; empty when missing.
@@ -67,7 +70,8 @@ class Fields {
 
 class Input : public Fields {
  public:
-  // invalid_argument for a body that is no JSON object.
+  // invalid_argument for a body that is no JSON object, failed_precondition for one that is not
+  // declared as JSON.
   static Result<Input> of(http::Request& request);
 
  private:

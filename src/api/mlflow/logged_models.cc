@@ -68,16 +68,20 @@ Result<std::string> set_tags(LoggedModels& models, const Context& context, const
                              const Input& input) {
   TRY(const auto tags, input.tags("tags"));
   TRY(models.set_tags(context, id, tags));
-  return get(models, context, id, input);
+  return "{}";
+}
+
+Result<tracking::DatasetName> dataset_of(const Fields& fields) {
+  tracking::DatasetName dataset;
+  TRY(dataset.name, fields.text_or_empty("dataset_name"));
+  TRY(dataset.digest, fields.text_or_empty("dataset_digest"));
+  return dataset;
 }
 
 // {"field_name": "metrics.auc", "ascending": false} as a term of the order language.
 Result<std::string> order_term(const Fields& fields) {
   TRY(const auto name, fields.text("field_name"));
   TRY(const auto is_ascending, fields.boolean_or("ascending", true));
-  if (fields.has("dataset_name")) {
-    return unimplemented("order_by: ordering by the metric of one data set is not supported");
-  }
   return name + (is_ascending ? " ASC" : " DESC");
 }
 
@@ -88,11 +92,15 @@ Result<std::string> search(LoggedModels& models, const Context& context, const I
   TRY(search.filter, input.text_or_empty("filter"));
   TRY(input.each("order_by", [&](const Fields& fields) -> Result<void> {
     TRY(auto term, order_term(fields));
+    TRY(auto dataset, dataset_of(fields));
     search.order_by.push_back(std::move(term));
+    search.order_datasets.push_back(std::move(dataset));
     return {};
   }));
-  TRY(input.each("datasets", [](const Fields&) -> Result<void> {
-    return unimplemented("the condition on data sets is not supported");
+  TRY(input.each("datasets", [&](const Fields& fields) -> Result<void> {
+    TRY(auto dataset, dataset_of(fields));
+    search.datasets.push_back(std::move(dataset));
+    return {};
   }));
   TRY(search.max_results, input.integer_or("max_results", search.max_results));
   TRY(search.page_token, input.text_or_empty("page_token"));
@@ -111,7 +119,7 @@ void add_logged_model_routes(http::Router& router, const Services& services) {
     add_handler(router, method, base + "/{model_id}" + std::string(tail),
                 [&models, function](http::Request& request, http::Reply reply) {
                   const auto input = Input::of(request);
-                  if (!input.ok()) return reply.send(error_response(input.error()));
+                  if (!input.ok()) return reply.send(malformed_response(input.error()));
                   const LoggedModelId id(std::string(request.path_value("model_id")));
                   auto answer = function(models, request.context, id, *input);
                   reply.send(answer.ok() ? http::Response::json(std::move(answer).value())

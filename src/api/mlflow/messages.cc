@@ -19,14 +19,12 @@ void text_if_set(json::Writer& out, std::string_view name, std::string_view valu
 
 template <class Pair>
 void pairs(json::Writer& out, std::string_view name, const std::vector<Pair>& list) {
-  out.key(name).begin_array();
-  for (const auto& [key, value] : list) {
+  list_if_any(out, name, list, [&](const Pair& pair) {
     out.begin_object();
-    text(out, "key", key);
-    text(out, "value", value);
+    text(out, "key", pair.key);
+    text(out, "value", pair.value);
     out.end_object();
-  }
-  out.end_array();
+  });
 }
 
 void write_point(json::Writer& out, const tracking::Metric& metric) {
@@ -78,6 +76,7 @@ void write(json::Writer& out, const tracking::Experiment& experiment) {
   out.key("last_update_time").integer(experiment.updated_ms);
   out.key("creation_time").integer(experiment.created_ms);
   pairs(out, "tags", experiment.tags);
+  text(out, "workspace", experiment.workspace);
   out.end_object();
 }
 
@@ -100,31 +99,27 @@ void write(json::Writer& out, const tracking::Run& run) {
   out.begin_object().key("info");
   write(out, run.info);
   out.key("data").begin_object();
-  out.key("metrics").begin_array();
-  for (const auto& metric : run.metrics) write(out, metric);
-  out.end_array();
+  list_if_any(out, "metrics", run.metrics, [&](const auto& metric) { write(out, metric); });
   pairs(out, "params", run.params);
   pairs(out, "tags", run.tags);
   out.end_object();
   out.key("inputs").begin_object();
-  out.key("dataset_inputs").begin_array();
-  for (const auto& dataset : run.datasets) write_dataset(out, dataset);
-  out.end_array();
-  out.key("model_inputs").begin_array();
-  for (const auto& model : run.model_inputs) {
+  list_if_any(out, "dataset_inputs", run.datasets,
+              [&](const auto& dataset) { write_dataset(out, dataset); });
+  list_if_any(out, "model_inputs", run.model_inputs, [&](const auto& model) {
     out.begin_object();
     text(out, "model_id", model.model_id.str());
     out.end_object();
-  }
-  out.end_array().end_object();
-  out.key("outputs").begin_object().key("model_outputs").begin_array();
-  for (const auto& model : run.model_outputs) {
+  });
+  out.end_object();
+  out.key("outputs").begin_object();
+  list_if_any(out, "model_outputs", run.model_outputs, [&](const auto& model) {
     out.begin_object();
     text(out, "model_id", model.model_id.str());
     out.key("step").integer(model.step);
     out.end_object();
-  }
-  out.end_array().end_object().end_object();
+  });
+  out.end_object().end_object();
 }
 
 void write(json::Writer& out, const tracking::LoggedModel& model) {
@@ -136,41 +131,45 @@ void write(json::Writer& out, const tracking::LoggedModel& model) {
   out.key("last_updated_timestamp_ms").integer(model.updated_ms);
   text(out, "artifact_uri", model.artifact_location);
   text(out, "status", name_of(model.status));
-  text_if_set(out, "model_type", model.model_type);
-  text_if_set(out, "source_run_id", model.source_run_id.str());
+  text(out, "model_type", model.model_type);
+  text(out, "source_run_id", model.source_run_id.str());
   text_if_set(out, "status_message", model.status_message);
   pairs(out, "tags", model.tags);
   out.end_object().key("data").begin_object();
   pairs(out, "params", model.params);
-  out.key("metrics").begin_array();
-  for (const auto& value : model.metrics) {
+  list_if_any(out, "metrics", model.metrics, [&](const auto& value) {
     out.begin_object();
     write_point(out, value.metric);
     text(out, "run_id", value.run_id.str());
     out.end_object();
-  }
-  out.end_array().end_object().end_object();
+  });
+  out.end_object().end_object();
 }
 
-void write(json::Writer& out, const registry::ModelVersion& version) {
-  out.begin_object();
+namespace {
+
+void write_version(json::Writer& out, const registry::ModelVersion& version) {
   text(out, "name", version.name);
   text(out, "version", std::to_string(version.version));
   out.key("creation_timestamp").integer(version.created_ms);
   out.key("last_updated_timestamp").integer(version.updated_ms);
   text_if_set(out, "user_id", version.user_id);
-  // Stages are deprecated; every version is in none.
-  text(out, "current_stage", "None");
+  text(out, "current_stage", name_of(version.stage));
   text(out, "description", version.description);
   text(out, "source", version.source);
   text(out, "run_id", version.run_id);
   text(out, "status", "READY");
   pairs(out, "tags", version.tags);
   text(out, "run_link", version.run_link);
-  out.key("aliases").begin_array();
-  for (const auto& alias : version.aliases) out.string(alias);
-  out.end_array();
   text_if_set(out, "model_id", version.model_id);
+}
+
+}  // namespace
+
+void write(json::Writer& out, const registry::ModelVersion& version) {
+  out.begin_object();
+  write_version(out, version);
+  list_if_any(out, "aliases", version.aliases, [&](const auto& alias) { out.string(alias); });
   out.end_object();
 }
 
@@ -179,19 +178,21 @@ void write(json::Writer& out, const registry::RegisteredModel& model) {
   text(out, "name", model.name);
   out.key("creation_timestamp").integer(model.created_ms);
   out.key("last_updated_timestamp").integer(model.updated_ms);
-  text(out, "description", model.description);
-  out.key("latest_versions").begin_array();
-  if (model.latest_version) write(out, *model.latest_version);
-  out.end_array();
+  text_if_set(out, "description", model.description);
+  // Without their aliases, which the model has itself.
+  list_if_any(out, "latest_versions", model.latest_versions, [&](const auto& version) {
+    out.begin_object();
+    write_version(out, version);
+    out.end_object();
+  });
   pairs(out, "tags", model.tags);
-  out.key("aliases").begin_array();
-  for (const auto& alias : model.aliases) {
+  list_if_any(out, "aliases", model.aliases, [&](const auto& alias) {
     out.begin_object();
     text(out, "alias", alias.alias);
     text(out, "version", std::to_string(alias.version));
     out.end_object();
-  }
-  out.end_array().end_object();
+  });
+  out.end_object();
 }
 
 }  // namespace ciclo::api::mlflow

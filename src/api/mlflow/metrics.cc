@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "api/mlflow/answer.h"
 #include "api/mlflow/messages.h"
@@ -52,12 +53,15 @@ Result<void> write_whole_history(Tracking& tracking, const Context& context,
                                  const tracking::RunId& run, const std::string& key,
                                  GrowingAnswer& answer) {
   json::Writer out(answer.text(), json::NonFinite::kString);
-  out.begin_object().key("metrics").begin_array();
+  out.begin_object();
+  bool is_empty = true;
   TRY(tracking.stream_metric_history(context, run, key, [&](const tracking::Metric& point) {
+    if (std::exchange(is_empty, false)) out.key("metrics").begin_array();
     write(out, point);
     return answer.grown();
   }));
-  out.end_array().end_object();
+  if (!is_empty) out.end_array();
+  out.end_object();
   return {};
 }
 
@@ -79,7 +83,7 @@ Result<tracking::HistoryQuery> query_of(const Input& input) {
 
 void get_history(Tracking& tracking, http::Request& request, http::Reply reply) {
   const auto input = Input::of(request);
-  if (!input.ok()) return reply.send(error_response(input.error()));
+  if (!input.ok()) return reply.send(malformed_response(input.error()));
   const auto query = query_of(*input);
   if (!query.ok()) return reply.send(error_response(query.error()));
   if (input->has("max_results") || input->has("page_token")) {
@@ -91,33 +95,81 @@ void get_history(Tracking& tracking, http::Request& request, http::Reply reply) 
   answer.end(write_whole_history(tracking, request.context, query->run_id, query->key, answer));
 }
 
+Result<std::vector<std::string>> run_ids_of(const Input& input, std::string_view key) {
+  TRY(auto run_ids, input.texts(key));
+  if (!run_ids.empty() && run_ids.size() <= kRunsMax) return run_ids;
+  return invalid_argument(std::string(key) + ": expected 1 to " + std::to_string(kRunsMax) +
+                          " runs, got " + std::to_string(run_ids.size()));
+}
+
+void write_point_of(json::Writer& out, const std::string& run_id, const tracking::Metric& point) {
+  out.begin_object();
+  out.key("key").string(point.key);
+  out.key("value").number(point.value);
+  out.key("timestamp").integer(point.timestamp_ms);
+  out.key("step").integer(point.step);
+  out.key("run_id").string(run_id);
+  out.end_object();
+}
+
+struct StepRange {
+  std::int64_t first = std::numeric_limits<std::int64_t>::min();
+  std::int64_t last = std::numeric_limits<std::int64_t>::max();
+};
+
+Result<StepRange> step_range_of(const Input& input) {
+  if (input.has("start_step") != input.has("end_step")) {
+    return invalid_argument("start_step and end_step are given together or not at all");
+  }
+  StepRange range;
+  TRY(range.first, input.integer_or("start_step", range.first));
+  TRY(range.last, input.integer_or("end_step", range.last));
+  if (range.first > range.last) {
+    return invalid_argument("start_step must not be greater than end_step");
+  }
+  return range;
+}
+
+// Charts of many runs go on when one of them is gone.
 Result<std::string> get_history_bulk_interval(Tracking& tracking, const Context& context,
                                               const Input& input) {
-  TRY(const auto run_ids, input.texts("run_ids"));
+  TRY(const auto run_ids, run_ids_of(input, "run_ids"));
   TRY(const auto key, input.text("metric_key"));
-  TRY(const auto start, input.integer_or("start_step", std::numeric_limits<std::int64_t>::min()));
-  TRY(const auto end, input.integer_or("end_step", std::numeric_limits<std::int64_t>::max()));
+  TRY(const StepRange range, step_range_of(input));
   TRY(const auto max_results, input.integer_or("max_results", 2'500));
-  if (run_ids.empty() || run_ids.size() > kRunsMax) {
-    return invalid_argument("run_ids: expected 1 to " + std::to_string(kRunsMax) + " runs, got " +
-                            std::to_string(run_ids.size()));
+  std::vector<std::pair<std::string, tracking::Metric>> found;
+  for (const auto& run_id : run_ids) {
+    auto points = tracking.sampled_metric_history(context, tracking::RunId(run_id), key,
+                                                  range.first, range.last, max_results);
+    if (!points.ok() && points.error().code == Code::kNotFound) continue;
+    if (!points.ok()) return points.error();
+    for (auto& point : *points) found.emplace_back(run_id, std::move(point));
   }
-  if (start > end) return invalid_argument("start_step must not be greater than end_step");
+  return object([&](json::Writer& out) {
+    list_if_any(out, "metrics", found,
+                [&](const auto& entry) { write_point_of(out, entry.first, entry.second); });
+  });
+}
+
+// What older pages ask: the first points of each run, at most 25,000 of all.
+Result<std::string> get_history_bulk(Tracking& tracking, const Context& context,
+                                     const Input& input) {
+  TRY(const auto run_ids, run_ids_of(input, "run_id"));
+  tracking::HistoryQuery query;
+  TRY(query.key, input.text("metric_key"));
+  TRY(const auto max_results, input.integer_or("max_results", query.max_results));
+  std::int64_t left = std::clamp<std::int64_t>(max_results, 1, query.max_results);
   std::string body;
   json::Writer out(body, json::NonFinite::kString);
   out.begin_object().key("metrics").begin_array();
-  for (const auto& run_id : run_ids) {
-    TRY(const auto points, tracking.sampled_metric_history(context, tracking::RunId(run_id), key,
-                                                           start, end, max_results));
-    for (const auto& point : points) {
-      out.begin_object();
-      out.key("key").string(point.key);
-      out.key("value").number(point.value);
-      out.key("timestamp").integer(point.timestamp_ms);
-      out.key("step").integer(point.step);
-      out.key("run_id").string(run_id);
-      out.end_object();
-    }
+  for (auto run_id = run_ids.begin(); run_id != run_ids.end() && left > 0; ++run_id) {
+    query.run_id = tracking::RunId(*run_id);
+    query.max_results = left;
+    const auto page = tracking.metric_history(context, query);
+    if (!page.ok() && page.error().code == Code::kNotFound) continue;
+    if (!page.ok()) return page.error();
+    for (const auto& point : page->items) write_point_of(out, *run_id, point);
+    left -= std::ssize(page->items);
   }
   out.end_array().end_object();
   return body;
@@ -134,6 +186,10 @@ void add_metric_routes(http::Router& router, const Services& services) {
   add_call(router, "GET", "/2.0/mlflow/metrics/get-history-bulk-interval",
            [&tracking](const Context& context, const Input& input) {
              return get_history_bulk_interval(tracking, context, input);
+           });
+  add_call(router, "GET", "/2.0/mlflow/metrics/get-history-bulk",
+           [&tracking](const Context& context, const Input& input) {
+             return get_history_bulk(tracking, context, input);
            });
 }
 

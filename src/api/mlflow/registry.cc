@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "api/mlflow/answer.h"
 #include "api/mlflow/messages.h"
@@ -99,21 +101,78 @@ Result<std::string> search_models(const Services& services, const Context& conte
   return page_with("registered_models", page);
 }
 
-// Without stages the latest versions of a model are the latest version.
+Result<registry::Stage> stage_named(std::string_view name) {
+  const auto stage = registry::parse_stage(name);
+  if (!stage) {
+    return invalid_argument("invalid stage " + quoted(name) +
+                            ": expected None, Staging, Production or Archived");
+  }
+  return *stage;
+}
+
+// The newest of each stage asked for; of all stages when none is.
 Result<std::string> latest_versions(const Services& services, const Context& context,
                                     const Input& input) {
   TRY(const auto name, input.text("name"));
-  TRY(const auto stages, input.texts("stages"));
-  for (const auto& stage : stages) {
-    if (to_lower_ascii(stage) != "none") {
-      return invalid_argument("stages: there is no stage " + quoted(stage) +
-                              ", every version is in \"None\"; use aliases");
-    }
+  TRY(const auto names, input.texts("stages"));
+  std::vector<registry::Stage> stages;
+  for (const auto& stage_name : names) {
+    TRY(const auto stage, stage_named(stage_name));
+    stages.push_back(stage);
   }
-  TRY(const auto model, services.registry.model(context, name));
+  TRY(auto model, services.registry.model(context, name));
   registry::Page<registry::ModelVersion> page;
-  if (model.latest_version) page.items.push_back(*model.latest_version);
+  for (auto& version : model.latest_versions) {
+    const bool is_wanted =
+        stages.empty() || std::find(stages.begin(), stages.end(), version.stage) != stages.end();
+    if (is_wanted) page.items.push_back(std::move(version));
+  }
   return page_with("model_versions", page);
+}
+
+Result<std::string> transition_stage(const Services& services, const Context& context,
+                                     const Input& input) {
+  TRY(const auto name, input.text("name"));
+  TRY(const auto number, version_of(input));
+  TRY(const auto stage_name, input.text("stage"));
+  TRY(const auto stage, stage_named(stage_name));
+  TRY(const bool archives, input.boolean_or("archive_existing_versions", false));
+  TRY(const auto version, services.registry.set_stage(context, name, number, stage,
+                                                      archives ? registry::StageOthers::kArchive
+                                                               : registry::StageOthers::kKeep));
+  return object_with("model_version", version);
+}
+
+// The folder that a source may lie in: that of the logged model or run that the version names;
+// nothing when it names neither.
+Result<std::optional<tracking::ArtifactPath>> owner_folder(
+    const Services& services, const Context& context, const registry::NewModelVersion& version) {
+  std::string uri;
+  if (!version.model_id.empty()) {
+    TRY(const auto model,
+        services.logged_models.get(context, tracking::LoggedModelId(version.model_id)));
+    uri = model.artifact_location;
+  } else if (!version.run_id.empty()) {
+    TRY(const auto run, services.tracking.run_info(context, tracking::RunId(version.run_id)));
+    uri = run.artifact_uri;
+  }
+  if (uri.empty()) return std::optional<tracking::ArtifactPath>();
+  TRY(auto folder, tracking::ArtifactPath::from_uri(uri));
+  return std::optional<tracking::ArtifactPath>(std::move(folder));
+}
+
+// Files of this server belong to somebody: a version may not take those of others than it names.
+Result<void> check_owner(const Services& services, const Context& context,
+                         const registry::NewModelVersion& version) {
+  if (!version.source.starts_with("mlflow-artifacts:")) return {};
+  const auto folder = owner_folder(services, context, version);
+  if (!folder.ok()) return invalid_argument(folder.error().message);
+  if (!*folder) return {};
+  TRY(const auto place, tracking::ArtifactPath::from_uri(version.source));
+  const std::string& root = (*folder)->str();
+  if (place.str() == root || place.str().starts_with(root + "/")) return {};
+  return invalid_argument("invalid model version source " + quoted(version.source) +
+                          ": it is not among the artifacts of the run or model that it names");
 }
 
 // A model logged by MLflow 3 has an id, and its files and run are found by it.
@@ -125,6 +184,7 @@ Result<void> resolve_source(const Services& services, const Context& context,
   const bool names_model = source.starts_with(kModels) &&
                            source.find_first_of("/@", kModels.size()) == std::string_view::npos;
   if (names_model) id = std::string(source.substr(kModels.size()));
+  TRY(check_owner(services, context, version));
   if (id.empty()) return {};
   TRY(const auto model, services.logged_models.get(context, tracking::LoggedModelId(id)));
   if (names_model) version.storage_uri = model.artifact_location;
@@ -259,6 +319,7 @@ void add_registry_routes(http::Router& router, const Services& services) {
   add("DELETE", "registered-models/alias", delete_alias);
   add("GET", "registered-models/alias", get_by_alias);
   add("POST", "model-versions/create", create_version);
+  add("POST", "model-versions/transition-stage", transition_stage);
   add("GET", "model-versions/get", get_version);
   add("PATCH", "model-versions/update", update_version);
   add("DELETE", "model-versions/delete", delete_version);

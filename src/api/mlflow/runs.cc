@@ -15,7 +15,7 @@ using tracking::Tracking;
 
 Result<std::string> create(Tracking& tracking, const Context& context, const Input& input) {
   tracking::NewRun run;
-  TRY(auto experiment, input.text_or_empty("experiment_id"));
+  TRY(auto experiment, input.text("experiment_id"));
   run.experiment_id = tracking::ExperimentId(std::move(experiment));
   TRY(run.name, input.text_or_empty("run_name"));
   TRY(run.user_id, input.text_or_empty("user_id"));
