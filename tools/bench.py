@@ -84,6 +84,35 @@ def of_http(result: dict):
                    ours["requests_per_second"] / theirs["requests_per_second"])
 
 
+def of_mlflow(result: dict):
+    ours, theirs = result["ours"], result["mlflow"]
+    for load, what in (("create_run_8", "create a run, 8 clients"),
+                       ("log_metric_64", "log one metric, 64 clients"),
+                       ("log_batch_1000_8", "log-batch of 1,000 metrics, 8 clients")):
+        yield (f"{what}: {ours[load]['per_second']:,.0f} requests/s, p99 "
+               f"{ours[load]['p99_ms']:,.1f} ms",
+               f"MLflow: {theirs[load]['per_second']:,.1f} requests/s, p99 "
+               f"{theirs[load]['p99_ms']:,.0f} ms",
+               ours[load]["per_second"] / theirs[load]["per_second"])
+    for load in (key for key in ours if key.startswith("search_")):
+        runs = int(load.removeprefix("search_"))
+        for part, what in (("filtered_ms", "metric and param filter, ordered by a metric"),
+                           ("first_page_ms", "first page without a filter"),
+                           ("get_run_ms", "get one run")):
+            yield (f"{runs:,} runs, {what}: {ours[load][part]:.1f} ms",
+                   f"MLflow: {theirs[load][part]:,.1f} ms", theirs[load][part] / ours[load][part])
+    for part, what in (("history_ms", "history of 100,000 points"),
+                       ("sampled_ms", "320 points of them, sampled"), ("start_ms", "cold start"),
+                       ("idle_mib", "idle memory, MiB")):
+        yield (f"{what}: {ours[part]:.1f}" + ("" if "mib" in part else " ms"),
+               f"MLflow: {theirs[part]:,.1f}" + ("" if "mib" in part else " ms"),
+               theirs[part] / ours[part])
+    for part, what in (("up_mb_s", "artifact of 100 MiB up"), ("down_mb_s", "and down")):
+        yield (f"{what}: {ours['artifact'][part]:,.0f} MB/s",
+               f"MLflow: {theirs['artifact'][part]:,.0f} MB/s",
+               ours["artifact"][part] / theirs["artifact"][part])
+
+
 def of_pipeline(result: dict):
     yield (f"engine, a step that does nothing: {result['engine_ms_per_step']:.2f} ms a step, "
            f"{result['over_bare_ms_per_step']:.2f} ms over the process",
@@ -130,8 +159,8 @@ def of_sql(result: dict):
 
 
 # For each measurement: (what, beside what, ratio) of every row.
-SUMMARIES = {"http": of_http, "pipeline": of_pipeline, "predict": of_predict, "serve": of_serve,
-             "server": of_server, "sql": of_sql}
+SUMMARIES = {"http": of_http, "mlflow": of_mlflow, "pipeline": of_pipeline,
+             "predict": of_predict, "serve": of_serve, "server": of_server, "sql": of_sql}
 
 
 def commit() -> str:
