@@ -1311,6 +1311,5 @@ SCENARIOS = [
     registry_search,
     logged_models,
     artifacts,
-    webhooks,
     server,
 ]
