@@ -10,12 +10,6 @@
 namespace ciclo::cli {
 namespace {
 
-const json::Value::Array& items_of(const json::Value& object, std::string_view name) {
-  static const json::Value::Array kNone;
-  const json::Value* items = object.find(name);
-  return items != nullptr && items->is_array() ? items->items() : kNone;
-}
-
 // "MODEL/VERSION", otherwise the id of an artifact.
 std::string path_of(const std::string& subject) {
   const std::size_t slash = subject.rfind('/');

@@ -19,12 +19,6 @@ namespace {
 
 std::int64_t now_ms() { return SystemClock().now_ms(); }
 
-const json::Value::Array& items_of(const json::Value& page, std::string_view name = "items") {
-  static const json::Value::Array kNone;
-  const json::Value* items = page.find(name);
-  return items != nullptr && items->is_array() ? items->items() : kNone;
-}
-
 // MLflow writes 64-bit integers as numbers or as texts.
 std::int64_t integer_of(const json::Value& object, std::string_view key) {
   const json::Value* value = object.find(key);
@@ -101,8 +95,7 @@ Result<void> data_show(Session& session, const std::string& name) {
                 cell(version, "hash").substr(0, 12).c_str());
     Table table({"column", "type", "nulls", "distinct", "min", "mean", "max", "most frequent"});
     const json::Value* statistics = version.find("statistics");
-    for (const auto& column :
-         items_of(statistics == nullptr ? json::Value() : *statistics, "columns")) {
+    for (const auto& column : items_of(statistics, "columns")) {
       const auto& top = items_of(column, "top");
       table.add({cell(column, "name"), cell(column, "type"), cell(column, "nulls"),
                  cell(column, "distinct"), cell(column, "min"), cell(column, "mean"),
@@ -234,7 +227,7 @@ Result<void> runs_list(Session& session, std::int64_t limit) {
       const json::Value* info = run.find("info");
       const json::Value* data = run.find("data");
       std::vector<std::string> metrics;
-      for (const auto& metric : items_of(data == nullptr ? json::Value() : *data, "metrics")) {
+      for (const auto& metric : items_of(data, "metrics")) {
         if (metrics.size() == 3) break;
         metrics.push_back(metric.string_or("key", "") + "=" + cell(metric, "value"));
       }

@@ -104,4 +104,14 @@ std::string count_text(std::int64_t count) {
   return digits;
 }
 
+const json::Value::Array& items_of(const json::Value& object, std::string_view name) {
+  return items_of(&object, name);
+}
+
+const json::Value::Array& items_of(const json::Value* object, std::string_view name) {
+  static const json::Value::Array kNone;
+  const json::Value* items = object == nullptr ? nullptr : object->find(name);
+  return items != nullptr && items->is_array() ? items->items() : kNone;
+}
+
 }  // namespace ciclo::cli

@@ -3,7 +3,10 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "base/json.h"
 
 namespace ciclo::cli {
 
@@ -37,5 +40,11 @@ std::string bytes_text(std::int64_t bytes);
 std::string number_text(double number, int digits);
 // 336776 → "336,776".
 std::string count_text(std::int64_t count);
+
+// The list below that name of an answer; empty when there is none. A view: not of a temporary.
+const json::Value::Array& items_of(const json::Value& object, std::string_view name = "items");
+const json::Value::Array& items_of(json::Value&& object, std::string_view name = "items") = delete;
+// The same of what was found, or not.
+const json::Value::Array& items_of(const json::Value* object, std::string_view name = "items");
 
 }  // namespace ciclo::cli

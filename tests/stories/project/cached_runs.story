@@ -68,6 +68,11 @@ GET /api/v1/endpoints/numbers
 --- 200
 {"serving_version": "2", "state": "ready"}
 
+$ ciclo runs list --limit 1 --server {{server}}
+--- 0
+...
+{{/[0-9a-f]{32}/}}  {{any}}  numbers  {{any}}  FINISHED  {{any}}  accuracy=0.{{any}}
+
 $ ciclo status --server {{server}}
 --- 0
 ...
