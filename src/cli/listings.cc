@@ -242,20 +242,12 @@ Result<void> runs_list(Session& session, std::int64_t limit) {
 
 namespace {
 
-// evaluation/report.json of a run; null when it was not evaluated.
-Result<json::Value> report_of_run(Api& api, const std::string& id, const json::Value& info) {
-  constexpr std::string_view kReport = "evaluation/report.json";
-  constexpr std::string_view kScheme = "mlflow-artifacts:/";
-  TRY(const json::Value listed,
-      api.get("/api/2.0/mlflow/artifacts/list?path=evaluation&run_id=" + http::percent_encode(id)));
-  const auto& files = items_of(listed, "files");
-  const bool there = std::any_of(files.begin(), files.end(), [&](const json::Value& file) {
-    return file.string_or("path", "") == kReport;
-  });
-  const std::string uri = info.string_or("artifact_uri", "");
-  if (!there || !uri.starts_with(kScheme)) return json::Value();
-  return api.get("/api/2.0/mlflow-artifacts/artifacts/" + uri.substr(kScheme.size()) + "/" +
-                 std::string(kReport));
+// How the run's model was judged; null where nothing tells, as of runs that others logged.
+json::Value report_of_run(Api& api, const std::string& id) {
+  const auto report =
+      api.get("/get-artifact?path=" + http::percent_encode("evaluation/report.json") +
+              "&run_id=" + http::percent_encode(id));
+  return report.ok() && report->is_object() ? *report : json::Value();
 }
 
 std::string interval(const json::Value& metric) {
@@ -290,7 +282,7 @@ Result<void> runs_show(Session& session, const std::string& id) {
   TRY(const json::Value answer,
       api->get("/api/2.0/mlflow/runs/get?run_id=" + http::percent_encode(id)));
   const json::Value& run = *answer.find("run");
-  TRY(const json::Value report, report_of_run(*api, id, *run.find("info")));
+  const json::Value report = report_of_run(*api, id);
   session.show(run, [&] {
     const json::Value& info = *run.find("info");
     std::printf("%s  %s  %s\n\n", cell(info, "run_id").c_str(), cell(info, "run_name").c_str(),

@@ -28,7 +28,7 @@ bool is_localhost(std::string_view host) {
 
 bool is_own_name(std::string_view host) {
   return is_address(host) || host.find('.') == std::string_view::npos || is_localhost(host) ||
-         host.ends_with(".local") || host.ends_with(".internal");
+         host.ends_with(".local") || host.ends_with(".internal") || host.ends_with(".svc");
 }
 
 bool matches(std::string_view host, const std::string& pattern) {

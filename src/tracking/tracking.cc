@@ -324,6 +324,8 @@ Result<void> Tracking::record_model(const Context& context, const RunId& id,
 
 namespace {
 
+constexpr std::int64_t kStreamedPageMax = 10'000;
+
 // A history's token is the key of its last point.
 std::string history_token(const Metric& last) {
   const store::StoredValue value = store::stored(last.value);
@@ -371,14 +373,17 @@ Result<Page<Metric>> Tracking::metric_history(const Context& context, const Hist
   });
 }
 
+// In pages, so that no query waits for a client that reads slowly.
 Result<void> Tracking::stream_metric_history(
     const Context& context, const RunId& id, std::string_view key,
     const std::function<Result<void>(const Metric&)>& point) {
-  return database_.read([&](sql::Reader& reader) -> Result<void> {
-    TRY(const auto run, required(reader, context, id));
-    return store::read_points(reader, run.number, key, nullptr,
-                              std::numeric_limits<std::int64_t>::max(), point);
-  });
+  HistoryQuery query{.run_id = id, .key = std::string(key), .max_results = kStreamedPageMax};
+  do {
+    TRY(const auto page, metric_history(context, query));
+    for (const Metric& metric : page.items) TRY(point(metric));
+    query.page_token = page.next_page_token;
+  } while (!query.page_token.empty());
+  return {};
 }
 
 Result<std::vector<Metric>> Tracking::sampled_metric_history(const Context& context,

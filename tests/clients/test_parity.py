@@ -65,7 +65,7 @@ DEVIATIONS = [
     ("run_search", "' '|> [+]1|Run name", "body", "we take these"),
     ("registry_search", "creation_timestamp DESC", "", "we order by it"),
     ("versions", "", "description: ''", "a description that was taken away is empty, not absent"),
-    ("registry", "x{200}", "", "names have at most 256 characters"),
+    ("registry", "x{100}", "", "names have at most 256 characters"),
     ("logged_models", "0.6.*dataset_name", "", "without a digest it is any data set of that name"),
     ("logged_models", "runs/get", "model_uuid", "what a model does not say is left out"),
     (

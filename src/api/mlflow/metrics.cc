@@ -137,18 +137,21 @@ Result<std::string> get_history_bulk_interval(Tracking& tracking, const Context&
   TRY(const auto key, input.text("metric_key"));
   TRY(const StepRange range, step_range_of(input));
   TRY(const auto max_results, input.integer_or("max_results", 2'500));
-  std::vector<std::pair<std::string, tracking::Metric>> found;
+  std::string body;
+  json::Writer out(body, json::NonFinite::kString);
+  out.begin_object();
+  bool is_empty = true;
   for (const auto& run_id : run_ids) {
-    auto points = tracking.sampled_metric_history(context, tracking::RunId(run_id), key,
-                                                  range.first, range.last, max_results);
+    const auto points = tracking.sampled_metric_history(context, tracking::RunId(run_id), key,
+                                                        range.first, range.last, max_results);
     if (!points.ok() && points.error().code == Code::kNotFound) continue;
     if (!points.ok()) return points.error();
-    for (auto& point : *points) found.emplace_back(run_id, std::move(point));
+    if (!points->empty() && std::exchange(is_empty, false)) out.key("metrics").begin_array();
+    for (const auto& point : *points) write_point_of(out, run_id, point);
   }
-  return object([&](json::Writer& out) {
-    list_if_any(out, "metrics", found,
-                [&](const auto& entry) { write_point_of(out, entry.first, entry.second); });
-  });
+  if (!is_empty) out.end_array();
+  out.end_object();
+  return body;
 }
 
 // What older pages ask: the first points of each run, at most 25,000 of all.
