@@ -56,7 +56,8 @@ std::string environment_of(pid_t pid) {
 
 bool belongs(pid_t pid, std::span<const std::string> names) {
   const std::string prefix = std::string(kJobVariable) + "=";
-  for (const std::string_view variable : split(environment_of(pid), '\0')) {
+  const std::string environment = environment_of(pid);
+  for (const std::string_view variable : split(environment, '\0')) {
     if (!variable.starts_with(prefix)) continue;
     const std::string_view value = variable.substr(prefix.size());
     return std::find(names.begin(), names.end(), value) != names.end();

@@ -244,7 +244,9 @@ TEST(PipelinesOfProject, attempts_come_from_the_document) {
     EXPECT_EQ(step.timeout_ms, (step.kind == "train" ? 72 : 2) * 3'600'000LL) << step.name;
   }
   project = parse_project(kMinimal, "ciclo.yaml");
-  for (const auto& step : training_pipeline(*project, submission_of(*project))->steps) {
+  const auto usual = training_pipeline(*project, submission_of(*project));
+  ASSERT_TRUE(usual.ok());
+  for (const auto& step : usual->steps) {
     EXPECT_EQ(step.retries, 2);
     EXPECT_EQ(step.timeout_ms, 24 * 3'600'000LL);
   }

@@ -71,7 +71,7 @@ GET /api/v1/endpoints/numbers
 $ ciclo runs list --limit 1 --server {{server}}
 --- 0
 ...
-{{/[0-9a-f]{32}/}}  {{any}}  numbers  {{any}}  FINISHED  {{any}}  accuracy=0.{{any}}
+{{/[0-9a-f]{32}/}}  {{any}}  numbers {{any}}  FINISHED  {{any}}_auc=0.{{any}}
 
 $ ciclo status --server {{server}}
 --- 0
