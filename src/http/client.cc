@@ -2,6 +2,7 @@
 #include "http/client.h"
 
 #include <curl/curl.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -15,6 +16,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "http/address.h"
 
 namespace ciclo::http {
 namespace {
@@ -48,6 +50,7 @@ struct Attempt {
   Response response;
   std::size_t delivered = 0;
   std::optional<Error> problem;  // of the caller's piece, or a limit that was passed
+  std::string refused;           // the last address that was out of reach
 
   static std::size_t on_body(char* bytes, std::size_t size, std::size_t count, void* self) {
     return static_cast<Attempt*>(self)->take({bytes, size * count}) ? size * count : 0;
@@ -64,6 +67,16 @@ struct Attempt {
       response.body.append(bytes);
     }
     return !problem;
+  }
+
+  // libcurl asks here for the socket to each address that it is about to connect to.
+  static curl_socket_t on_public_socket(void* self, curlsocktype, curl_sockaddr* to) {
+    const auto address = address_of(to->addr);
+    if (address && is_public(*address)) {
+      return ::socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+    }
+    static_cast<Attempt*>(self)->refused = address ? text_of(*address) : "no Internet address";
+    return CURL_SOCKET_BAD;
   }
 
   static std::size_t on_header(char* bytes, std::size_t size, std::size_t count, void* self) {
@@ -137,7 +150,7 @@ class CurlClient final : public Client {
   Result<Response> attempt_all(const ClientRequest& request, const Piece* piece) {
     const int attempts = may_retry(request) ? std::max(1, options_.attempts_max) : 1;
     for (int number = 1;; ++number) {
-      Attempt attempt{options_, piece, {}, 0, {}};
+      Attempt attempt{options_, piece, {}, 0, {}, {}};
       const Result<void> done = attempt_once(request, attempt);
       const bool passing =
           done.ok() ? is_passing(attempt.response.status) : done.error().code == Code::kUnavailable;
@@ -185,12 +198,21 @@ class CurlClient final : public Client {
     curl_easy_setopt(handle, CURLOPT_WRITEDATA, &attempt);
     curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, &Attempt::on_header);
     curl_easy_setopt(handle, CURLOPT_HEADERDATA, &attempt);
+    if (options_.reach == Reach::kPublic) {
+      curl_easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, &Attempt::on_public_socket);
+      curl_easy_setopt(handle, CURLOPT_OPENSOCKETDATA, &attempt);
+      curl_easy_setopt(handle, CURLOPT_PROXY, "");
+    }
     const CURLcode code = curl_easy_perform(handle);
     long status = 0;
     curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
     give_back(handle);
     attempt.response.status = static_cast<int>(status);
     if (attempt.problem) return *attempt.problem;
+    if (code != CURLE_OK && !attempt.refused.empty()) {
+      return permission_denied(request.method + " " + request.url + ": " + attempt.refused +
+                               " is not a public address");
+    }
     if (code != CURLE_OK) return transport_error(code, request, detail);
     return {};
   }
@@ -207,6 +229,7 @@ class CurlClient final : public Client {
     // Counts only while nothing moves, so that a long transfer may take its time.
     curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 1L);
     curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, std::max(1L, ms(options_.timeout) / 1000));
+    curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, ms(options_.whole_timeout));
     if (!options_.ca_file.empty())
       curl_easy_setopt(handle, CURLOPT_CAINFO, options_.ca_file.c_str());
 

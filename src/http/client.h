@@ -14,11 +14,18 @@
 
 namespace ciclo::http {
 
+// Whom a client may connect to. kPublic refuses, at the moment of the connection, every address
+// that is not of the public Internet (http/address.h), whatever name led to it, and takes no proxy
+// from the environment: for URLs that users choose.
+enum class Reach { kAny, kPublic };
+
 struct ClientOptions {
   std::chrono::milliseconds connect_timeout{5'000};
-  std::chrono::milliseconds timeout{60'000};  // of one attempt, without a byte received
-  int attempts_max = 4;                       // of one call, for what may be retried
-  std::chrono::milliseconds backoff{200};     // doubles with each attempt, with full jitter
+  std::chrono::milliseconds timeout{60'000};   // of one attempt, without a byte received
+  std::chrono::milliseconds whole_timeout{0};  // of one attempt from its start; 0: none
+  Reach reach = Reach::kAny;
+  int attempts_max = 4;                    // of one call, for what may be retried
+  std::chrono::milliseconds backoff{200};  // doubles with each attempt, with full jitter
   std::size_t response_bytes_max = 256 << 20;
   std::size_t connections_per_host_max = 16;
   std::string ca_file;  // PEM; the system's when empty
@@ -44,7 +51,7 @@ class Client {
   virtual ~Client() = default;
 
   // Any status is a success of the call. unavailable when the host cannot be reached,
-  // deadline_exceeded for a time-out.
+  // deadline_exceeded for a time-out, permission_denied for an address out of reach.
   virtual Result<Response> call(const ClientRequest& request) = 0;
 
   // The body goes to `piece` as it arrives, for any status; the response returned has none. Not

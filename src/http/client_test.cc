@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <future>
 #include <thread>
 #include <vector>
 
@@ -214,6 +217,45 @@ TEST_F(ClientTest, a_file_is_streamed_as_the_body) {
   const auto missing =
       client_->call({.method = "PUT", .url = url("/echo"), .body_file = path + "x"});
   EXPECT_EQ(missing.error().code, Code::kNotFound);
+}
+
+// Whatever spelling leads there; and a proxy would be a way around.
+TEST_F(ClientTest, a_client_for_the_public_internet_opens_no_socket_to_another_address) {
+  start();
+  client_options_.reach = Reach::kPublic;
+  const std::string port = server_->address().substr(server_->address().rfind(':'));
+  ASSERT_EQ(setenv("http_proxy", ("http://" + server_->address()).c_str(), 1), 0);
+  for (const std::string host : {"127.0.0.1", "localhost", "2130706433", "0x7f.1", "[::1]",
+                                 "[::ffff:127.0.0.1]", "127.0.0.1.", "0", "10.255.255.1"}) {
+    client_ = Client::create(random_, client_options_);
+    const auto answer = client_->call({.url = "http://" + host + port + "/hello"});
+    ASSERT_FALSE(answer.ok()) << host;
+    EXPECT_NE(answer.error().code, Code::kDeadlineExceeded) << host;
+    if (host == "127.0.0.1") {
+      EXPECT_EQ(answer.error().code, Code::kPermissionDenied);
+      EXPECT_NE(answer.error().message.find("127.0.0.1 is not a public address"),
+                std::string::npos);
+    }
+  }
+  unsetenv("http_proxy");
+}
+
+TEST_F(ClientTest, an_attempt_ends_after_its_whole_time_though_bytes_come) {
+  std::promise<void> end;
+  router_.add("GET", "/drip", [future = end.get_future().share()](Request&, Reply reply) {
+    auto stream = reply.stream(200, {});
+    // Until the client has gone.
+    while (future.wait_for(std::chrono::milliseconds(5)) != std::future_status::ready) {
+      if (!stream->write("x").ok()) return;
+    }
+  });
+  client_options_.whole_timeout = std::chrono::milliseconds(200);
+  start();
+  const auto answer =
+      client_->stream({.url = url("/drip")}, [](std::string_view) -> Result<void> { return {}; });
+  end.set_value();
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.error().code, Code::kDeadlineExceeded);
 }
 
 TEST_F(ClientTest, other_schemes_and_redirects_are_not_followed) {
