@@ -126,15 +126,39 @@ Result<std::optional<std::string>> place_of_version(sql::Reader& reader, const C
   return std::optional<std::string>(std::move(row.version.storage_uri));
 }
 
-Result<RegisteredModel> insert(sql::Txn& txn, const Context& context, const std::string& name,
-                               const std::string& description, std::span<const Tag> tags,
-                               std::int64_t now_ms) {
+// The tag by which MLflow's client keeps a prompt as a registered model; events say which it is.
+bool is_prompt(std::span<const Tag> tags) {
+  bool found = false;
+  for (const auto& tag : tags) {
+    if (tag.key == "mlflow.prompt.is_prompt") found = to_lower_ascii(tag.value) == "true";
+  }
+  return found;
+}
+
+json::Value with_prompt_mark(json::Value body, std::span<const Tag> tags) {
+  if (is_prompt(tags)) body["is_prompt"] = true;
+  return body;
+}
+
+json::Value object_of(std::span<const Tag> tags) {
+  json::Value object = json::Value::object();
+  for (const auto& tag : tags) object[tag.key] = tag.value;
+  return object;
+}
+
+Result<RegisteredModel> insert(sql::Txn& txn, events::Log& events, const Context& context,
+                               const std::string& name, const std::string& description,
+                               std::span<const Tag> tags, std::int64_t now_ms) {
   RegisteredModel model;
   model.name = name;
   model.description = description;
   model.created_ms = now_ms;
   TRY(const std::int64_t number, store::insert_model(txn, context.workspace, model));
   TRY(store::put_model_tags(txn, number, tags));
+  const auto body = json::Value::object(
+      {{"model", name}, {"description", description}, {"tags", object_of(tags)}});
+  TRY(events.append(txn, context.workspace, "registry.model_created", name,
+                    with_prompt_mark(body, tags)));
   TRY(auto row, required(txn, context, name));
   return std::move(row.model);
 }
@@ -150,11 +174,25 @@ Result<void> move_alias(sql::Txn& txn, events::Log& events, const Context& conte
   move.caller = context.caller;
   TRY(store::put_alias(txn, model.number, move.alias, move.version));
   TRY(store::append_move(txn, model.number, move));
+  const auto body = json::Value::object({{"model", move.name},
+                                         {"alias", move.alias},
+                                         {"version", number_or_null(move.version)},
+                                         {"previous", number_or_null(move.previous)}});
   return events.append(txn, context.workspace, "registry.alias_moved", move.name,
-                       json::Value::object({{"model", move.name},
-                                            {"alias", move.alias},
-                                            {"version", number_or_null(move.version)},
-                                            {"previous", number_or_null(move.previous)}}));
+                       with_prompt_mark(body, model.model.tags));
+}
+
+// A tag of a model, or of a version of it when one is named, was set or removed.
+Result<void> append_tag_event(sql::Txn& txn, events::Log& events, const Context& context,
+                              std::string_view kind, const RegisteredModel& model,
+                              std::optional<std::int64_t> version, std::string_view key,
+                              const std::string* value) {
+  json::Value body = json::Value::object({{"model", model.name}});
+  if (version) body["version"] = *version;
+  body["key"] = key;
+  if (value != nullptr) body["value"] = *value;
+  return events.append(txn, context.workspace, kind, model.name,
+                       with_prompt_mark(std::move(body), model.tags));
 }
 
 }  // namespace
@@ -168,20 +206,24 @@ Result<RegisteredModel> Registry::create_model(const Context& context, const std
   TRY(check_model_name(name));
   TRY(check_description(description));
   TRY(check_tags(tags));
-  return database_.transact([&](sql::Txn& txn) -> Result<RegisteredModel> {
+  auto created = database_.transact([&](sql::Txn& txn) -> Result<RegisteredModel> {
     TRY(const auto taken, store::find_model(txn, context.workspace, name));
     if (taken) return already_exists("registered model " + quoted(name) + " exists already");
-    return insert(txn, context, name, description, tags, clock_.now_ms());
+    return insert(txn, events_, context, name, description, tags, clock_.now_ms());
   });
+  if (created.ok()) events_.wake();
+  return created;
 }
 
 Result<RegisteredModel> Registry::ensure_model(const Context& context, const std::string& name) {
   TRY(check_model_name(name));
-  return database_.transact([&](sql::Txn& txn) -> Result<RegisteredModel> {
+  auto model = database_.transact([&](sql::Txn& txn) -> Result<RegisteredModel> {
     TRY(auto found, store::find_model(txn, context.workspace, name));
     if (found) return std::move(found->model);
-    return insert(txn, context, name, "", {}, clock_.now_ms());
+    return insert(txn, events_, context, name, "", {}, clock_.now_ms());
   });
+  if (model.ok()) events_.wake();
+  return model;
 }
 
 Result<RegisteredModel> Registry::model(const Context& context, const std::string& name) {
@@ -237,19 +279,27 @@ Result<void> Registry::delete_model(const Context& context, const std::string& n
 Result<void> Registry::set_model_tag(const Context& context, const std::string& name,
                                      const Tag& tag) {
   TRY(check_tags(std::span(&tag, 1)));
-  return database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  TRY(database_.transaction([&](sql::Txn& txn) -> Result<void> {
     TRY(const auto row, required(txn, context, name));
-    return store::put_model_tags(txn, row.number, std::span(&tag, 1));
-  });
+    TRY(store::put_model_tags(txn, row.number, std::span(&tag, 1)));
+    return append_tag_event(txn, events_, context, "registry.model_tag_set", row.model, {}, tag.key,
+                            &tag.value);
+  }));
+  events_.wake();
+  return {};
 }
 
 Result<void> Registry::delete_model_tag(const Context& context, const std::string& name,
                                         std::string_view key) {
-  return database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  TRY(database_.transaction([&](sql::Txn& txn) -> Result<void> {
     TRY(const auto row, required(txn, context, name));
-    TRY(store::remove_model_tag(txn, row.number, key));
-    return {};
-  });
+    TRY(const bool removed, store::remove_model_tag(txn, row.number, key));
+    if (!removed) return {};
+    return append_tag_event(txn, events_, context, "registry.model_tag_deleted", row.model, {}, key,
+                            nullptr);
+  }));
+  events_.wake();
+  return {};
 }
 
 Result<Page<RegisteredModel>> Registry::search_models(const Context& context,
@@ -287,11 +337,14 @@ Result<ModelVersion> Registry::create_version(const Context& context,
     TRY(touch(txn, model, version.created_ms));
     TRY(const std::int64_t number, store::insert_version(txn, model.number, version));
     TRY(store::put_version_tags(txn, number, wanted.tags));
+    const auto body = json::Value::object({{"model", wanted.name},
+                                           {"version", version.version},
+                                           {"source", wanted.source},
+                                           {"run_id", wanted.run_id},
+                                           {"description", wanted.description},
+                                           {"tags", object_of(wanted.tags)}});
     TRY(events_.append(txn, context.workspace, "registry.version_created", wanted.name,
-                       json::Value::object({{"model", wanted.name},
-                                            {"version", version.version},
-                                            {"source", wanted.source},
-                                            {"run_id", wanted.run_id}})));
+                       with_prompt_mark(body, wanted.tags)));
     TRY(auto row, required_version(txn, context, wanted.name, version.version));
     return std::move(row.version);
   });
@@ -372,19 +425,29 @@ Result<void> Registry::delete_version(const Context& context, const std::string&
 Result<void> Registry::set_version_tag(const Context& context, const std::string& name,
                                        std::int64_t version, const Tag& tag) {
   TRY(check_tags(std::span(&tag, 1)));
-  return database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  TRY(database_.transaction([&](sql::Txn& txn) -> Result<void> {
+    TRY(const auto model, required(txn, context, name));
     TRY(const auto row, required_version(txn, context, name, version));
-    return store::put_version_tags(txn, row.number, std::span(&tag, 1));
-  });
+    TRY(store::put_version_tags(txn, row.number, std::span(&tag, 1)));
+    return append_tag_event(txn, events_, context, "registry.version_tag_set", model.model, version,
+                            tag.key, &tag.value);
+  }));
+  events_.wake();
+  return {};
 }
 
 Result<void> Registry::delete_version_tag(const Context& context, const std::string& name,
                                           std::int64_t version, std::string_view key) {
-  return database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  TRY(database_.transaction([&](sql::Txn& txn) -> Result<void> {
+    TRY(const auto model, required(txn, context, name));
     TRY(const auto row, required_version(txn, context, name, version));
-    TRY(store::remove_version_tag(txn, row.number, key));
-    return {};
-  });
+    TRY(const bool removed, store::remove_version_tag(txn, row.number, key));
+    if (!removed) return {};
+    return append_tag_event(txn, events_, context, "registry.version_tag_deleted", model.model,
+                            version, key, nullptr);
+  }));
+  events_.wake();
+  return {};
 }
 
 Result<Page<ModelVersion>> Registry::search_versions(const Context& context,

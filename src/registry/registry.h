@@ -16,10 +16,9 @@
 #include "sql/database.h"
 
 // Registered models, their versions and aliases. An alias such as `champion` says which version
-// serves; every move of one is kept for ever with time, caller and reason. Events, appended in the
-// transaction of the change: registry.version_created {model, version, source, run_id},
-// registry.alias_moved {model, alias, version, previous} (version null: removed),
-// registry.stage_changed {model, version, stage, previous}. Safe to share between threads.
+// serves; every move of one is kept for ever with time, caller and reason. What happens is appended
+// as events registry.*, which README.md lists, in the transaction of the change. Safe to share
+// between threads.
 //
 // Errors of all calls: not_found for an unknown model, version or alias; invalid_argument for names
 // and lengths outside the limits.

@@ -88,6 +88,56 @@ TEST_P(RegistryTest, alias_moves_are_kept_for_ever_and_appended_as_events) {
   EXPECT_EQ(events_of("registry.version_created").size(), 2U);
 }
 
+TEST_P(RegistryTest, what_happens_to_models_versions_and_tags_is_an_event) {
+  using Texts = std::vector<std::string>;
+  const std::vector<Tag> tags = {{"k", "v"}};
+  ASSERT_TRUE(registry.create_model(context, "m", "about", tags).ok());
+  ASSERT_FALSE(registry.create_model(context, "m", "", {}).ok());
+  ASSERT_TRUE(registry.ensure_model(context, "m").ok());
+  ASSERT_TRUE(registry.ensure_model(context, "n").ok());
+  EXPECT_EQ(events_of("registry.model_created"),
+            (Texts{R"({"model":"m","description":"about","tags":{"k":"v"}})",
+                   R"({"model":"n","description":"","tags":{}})"}));
+  ASSERT_TRUE(registry
+                  .create_version(context, {.name = "m",
+                                            .source = "s3://b/p",
+                                            .run_id = "r",
+                                            .description = "first",
+                                            .tags = tags})
+                  .ok());
+  EXPECT_EQ(events_of("registry.version_created"),
+            (Texts{R"({"model":"m","version":1,"source":"s3://b/p","run_id":"r",)"
+                   R"("description":"first","tags":{"k":"v"}})"}));
+  ASSERT_TRUE(registry.set_model_tag(context, "m", {"a", "b"}).ok());
+  ASSERT_TRUE(registry.delete_model_tag(context, "m", "a").ok());
+  ASSERT_TRUE(registry.delete_model_tag(context, "m", "a").ok());
+  ASSERT_TRUE(registry.set_version_tag(context, "m", 1, {"c", "d"}).ok());
+  ASSERT_TRUE(registry.delete_version_tag(context, "m", 1, "c").ok());
+  ASSERT_TRUE(registry.delete_version_tag(context, "m", 1, "c").ok());
+  ASSERT_FALSE(registry.set_version_tag(context, "m", 2, {"c", "d"}).ok());
+  EXPECT_EQ(events_of("registry.model_tag_set"), (Texts{R"({"model":"m","key":"a","value":"b"})"}));
+  EXPECT_EQ(events_of("registry.model_tag_deleted"), (Texts{R"({"model":"m","key":"a"})"}));
+  EXPECT_EQ(events_of("registry.version_tag_set"),
+            (Texts{R"({"model":"m","version":1,"key":"c","value":"d"})"}));
+  EXPECT_EQ(events_of("registry.version_tag_deleted"),
+            (Texts{R"({"model":"m","version":1,"key":"c"})"}));
+}
+
+TEST_P(RegistryTest, events_say_which_models_are_prompts) {
+  const std::vector<Tag> mark = {{"mlflow.prompt.is_prompt", "True"}};
+  ASSERT_TRUE(registry.create_model(context, "p", "", mark).ok());
+  ASSERT_TRUE(
+      registry.create_version(context, {.name = "p", .source = "s3://b/p", .tags = mark}).ok());
+  ASSERT_TRUE(registry.set_version_tag(context, "p", 1, {"c", "d"}).ok());
+  ASSERT_TRUE(registry.set_alias(context, "p", "live", 1).ok());
+  for (const auto* kind : {"registry.model_created", "registry.version_created",
+                           "registry.version_tag_set", "registry.alias_moved"}) {
+    const auto bodies = events_of(kind);
+    ASSERT_EQ(bodies.size(), 1U) << kind;
+    EXPECT_TRUE(bodies[0].ends_with(R"("is_prompt":true})")) << bodies[0];
+  }
+}
+
 TEST_P(RegistryTest, an_alias_moves_only_from_where_it_is_expected) {
   add_model("m", 2);
   ASSERT_TRUE(registry.set_alias(context, "m", "champion", 1, Expected{}).ok());
