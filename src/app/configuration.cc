@@ -4,10 +4,12 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/log.h"
 #include "base/text.h"
+#include "http/crypto.h"
 
 namespace ciclo::app {
 namespace {
@@ -17,6 +19,7 @@ constexpr std::int64_t kMiB = 1 << 20;
 constexpr std::int64_t kGiB = 1 << 30;
 constexpr std::int64_t kTiB = kGiB << 10;
 constexpr std::int64_t kDayMs = 86'400'000;
+constexpr std::int64_t kHourMs = 3'600'000;
 
 // Reads numbers and remembers the first that is out of range.
 class Reader {
@@ -106,6 +109,21 @@ Config configuration_keys() {
       {"capture.flush_interval_ms", 1'000, "time after which captured predictions are on disk"},
       {"capture.file_bytes_max", 64 * kMiB, "of one file of captured rows"},
 
+      {"webhooks.parallel_max", 4, "webhooks that are called at a time, 1 to 64"},
+      {"webhooks.attempts_max", 10, "of one delivery, 1 to 100"},
+      {"webhooks.backoff_ms", 1'000,
+       "pause after the first failed attempt, doubled after each, 10 to 3600000"},
+      {"webhooks.backoff_max_ms", 300'000, "the longest such pause, 10 to 86400000"},
+      {"webhooks.timeout_ms", 10'000, "of one call, 100 to 300000"},
+      {"webhooks.allow_http", false, "whether a webhook's URL may be http, not only https"},
+      {"webhooks.allow_private", false,
+       "whether a webhook's URL may lead to loopback, private and other addresses that are not "
+       "public"},
+      {"webhooks.secret_key", "",
+       "64 hexadecimal digits under which the secrets of webhooks are encrypted in the database; "
+       "stored as they are when empty",
+       true},
+
       {"monitor.poll_ms", 1'000, "time between two looks at the endpoints' traffic"},
 
       {"drain_ms", 30'000, "time that requests under way get at the end"},
@@ -193,6 +211,14 @@ Result<PlatformOptions> platform_options(const Config& config) {
   options.root = config.text("root");
   options.database_url = config.text("database");
   options.blobs_url = config.text("blobs");
+  options.webhook_reach.allow_http = config.boolean("webhooks.allow_http");
+  options.webhook_reach.allow_private = config.boolean("webhooks.allow_private");
+  options.webhook_reach.ca_file = config.text("client.ca_file");
+  if (const std::string& digits = config.text("webhooks.secret_key"); !digits.empty()) {
+    auto key = http::SealKey::from_hex(digits);
+    if (!key.ok()) return key.error().with_context("webhooks.secret_key");
+    options.webhook_key = std::move(key).value();
+  }
   Reader reader(config);
   reader.number("sql.connections_max", 0, 1000, options.database.connections_max)
       .number("sql.connect_timeout_s", 1, 300, options.database.connect_timeout_s)
@@ -204,6 +230,11 @@ Result<PlatformOptions> platform_options(const Config& config) {
       .number("pipeline.parallel_max", 1, 64, options.pipeline_parallel_max)
       .time_ms("capture.flush_interval_ms", 10, kDayMs, options.capture.flush_interval)
       .number("capture.file_bytes_max", kKiB, kTiB, options.capture.file_bytes_max)
+      .number("webhooks.parallel_max", 1, 64, options.webhooks.threads)
+      .number("webhooks.attempts_max", 1, 100, options.webhooks.attempts_max)
+      .time_ms("webhooks.backoff_ms", 10, kHourMs, options.webhooks.backoff)
+      .time_ms("webhooks.backoff_max_ms", 10, kDayMs, options.webhooks.backoff_max)
+      .time_ms("webhooks.timeout_ms", 100, kHourMs / 12, options.webhooks.timeout)
       .number("monitor.poll_ms", 10, kDayMs, options.monitor_poll_ms);
   TRY(reader.result());
   return options;

@@ -5,6 +5,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <utility>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "api/mlflow/routes.h"
 #include "api/oip/oip.h"
 #include "api/ui/routes.h"
+#include "app/webhook_ports.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/id.h"
@@ -25,6 +27,7 @@
 #include "data/datasets.h"
 #include "data/engine.h"
 #include "events/log.h"
+#include "events/webhooks.h"
 #include "http/live_streams.h"
 #include "lineage/lineage.h"
 #include "monitor/monitor.h"
@@ -103,6 +106,21 @@ data::EngineOptions engine_options(const PlatformOptions& options) {
   return chosen;
 }
 
+// No other server has our machine's name and root at a time: the root is locked.
+events::WebhookOptions webhook_options(const PlatformOptions& options) {
+  events::WebhookOptions chosen = options.webhooks;
+  std::array<char, 256> machine{};
+  if (::gethostname(machine.data(), machine.size() - 1) != 0) machine[0] = '\0';
+  chosen.owner = std::string(machine.data()) + ":" + options.root.string();
+  return chosen;
+}
+
+WebhookReach webhook_reach(const PlatformOptions& options) {
+  WebhookReach chosen = options.webhook_reach;
+  chosen.timeout = options.webhooks.timeout;
+  return chosen;
+}
+
 pipeline::StepRunnerOptions runner_options(const PlatformOptions& options) {
   pipeline::StepRunnerOptions chosen;
   chosen.work = options.root / "work" / "steps";
@@ -122,6 +140,10 @@ struct Platform::Services {
         blobs(std::move(opened_blobs)),
         ids(clock, random),
         events(*database, clock),
+        webhook_posts(webhook_sender(random, webhook_reach(options))),
+        webhook_keys(webhook_secrets(random, options.webhook_key)),
+        webhooks(*database, events, clock, random, ids, *webhook_posts, *webhook_keys,
+                 webhook_options(options)),
         lineage(*database, *blobs, clock, ids),
         table_engine(clock, engine_options(options)),
         data_sets(*database, events, clock, *blobs, table_engine,
@@ -155,6 +177,7 @@ struct Platform::Services {
   // A step that runs may be deploying: the runner's threads end before the endpoints, which were
   // constructed after it, because the catalog knows them only through set_endpoints.
   ~Services() {
+    webhooks.stop_threads();
     triggers.stop_thread();
     monitor.stop();
     engine.stop_thread();
@@ -163,11 +186,13 @@ struct Platform::Services {
   }
 
   void add_routes() {
-    const api::native::Services native{
-        *database, *blobs,   events,   clock,     lineage, data_sets, tracking, registry,
-        pipelines, triggers, projects, endpoints, capture, monitor,   live,     clock.now_ms()};
+    const api::native::Services native{*database, *blobs,        events,   clock,     lineage,
+                                       data_sets, tracking,      registry, pipelines, triggers,
+                                       projects,  endpoints,     capture,  monitor,   live,
+                                       webhooks,  clock.now_ms()};
     api::native::add_routes(router, native);
-    api::mlflow::add_routes(router, {tracking, logged_models, artifacts, registry, *blobs});
+    api::mlflow::add_routes(router,
+                            {tracking, logged_models, artifacts, registry, webhooks, *blobs});
     api::oip::add_routes(router, endpoints, std::string(kVersion));
     api::invocations::add_routes(router, endpoints);
     api::ui::add_routes(router);
@@ -185,6 +210,9 @@ struct Platform::Services {
   std::unique_ptr<blob::Store> blobs;
   IdSource ids;
   events::Log events;
+  std::unique_ptr<events::Sender> webhook_posts;
+  std::unique_ptr<events::Secrets> webhook_keys;
+  events::Webhooks webhooks;
   lineage::Lineage lineage;
   data::Engine table_engine;
   data::DataSets data_sets;
@@ -239,7 +267,7 @@ Result<void> Platform::start() {
   services_->engine.start_thread();
   services_->triggers.start_thread();
   services_->monitor.start();
-  return {};
+  return services_->webhooks.start_threads();
 }
 
 const http::Router& Platform::router() const { return services_->router; }

@@ -5,9 +5,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "app/webhook_ports.h"
 #include "base/result.h"
+#include "events/webhooks.h"
+#include "http/crypto.h"
 #include "http/router.h"
 #include "serve/capture.h"
 #include "sql/open.h"
@@ -25,6 +29,9 @@ struct PlatformOptions {
   serve::CaptureOptions capture;  // its root is ROOT/capture, whatever is said here
   int pipeline_parallel_max = 2;
   std::int64_t monitor_poll_ms = 1'000;
+  events::WebhookOptions webhooks;  // its owner is this machine and root, whatever is said here
+  WebhookReach webhook_reach;       // its timeout is that of `webhooks`
+  std::optional<http::SealKey> webhook_key;  // none: secrets are stored as they are
 };
 
 // All services of a platform over one root directory, wired together, with the routes of all

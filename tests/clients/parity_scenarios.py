@@ -1251,6 +1251,38 @@ def webhooks(s):
     s.delete("webhooks/none")
     s.delete(f"webhooks/{hook}")
     s.get(f"webhooks/{hook}")
+    number_two = {**body, "events": [{"entity": 2, "action": 1}], "status": 2, "secret": "x"}
+    other = s.post("webhooks", number_two, keep=False).get("webhook", {}).get("webhook_id", "none")
+    other = s.remember("other_hook", other)
+    s.get(f"webhooks/{other}")
+    s.patch(f"webhooks/{other}", {"name": "", "url": "", "events": [], "description": ""})
+    s.patch(f"webhooks/{other}", {"status": "NONSENSE"})
+    s.patch(f"webhooks/{other}", {"name": "a b"})
+    s.patch(f"webhooks/{other}", {"url": "https://10.0.0.1/"})
+    s.patch(f"webhooks/{other}", {"events": [{"entity": "PROMPT", "action": "SET"}]})
+    s.delete(f"webhooks/{other}")
+    for url in [
+        "https://127.0.0.1/",
+        "https://169.254.169.254/latest",
+        "https://[::1]/",
+        "https://2130706433/",
+        "https:///x",
+        "https://host.invalid/",
+        "http://93.184.216.34/",
+        " ",
+    ]:
+        s.post("webhooks", {**body, "url": url})
+    for name in ["x" * 63, "x" * 64, "-x", "x.", "a.b_c-d"]:
+        kept = s.post("webhooks", {**body, "name": name}, keep=False)
+        if "webhook" in kept:
+            s.delete(f"webhooks/{s.remember('named_hook', kept['webhook']['webhook_id'])}")
+    s.post("webhooks", {**body, "events": [{}]})
+    s.post("webhooks", {**body, "events": "x"})
+    s.post("webhooks", {**body, "events": body["events"] * 2})
+    s.post("webhooks/none/test", {})
+    s.post("webhooks/none/test", {"event": {"entity": "NONSENSE", "action": "CREATED"}})
+    for count in [-1, 1000, 1001]:
+        s.get("webhooks", {"max_results": count})
     s.get("webhooks", {"max_results": 0})
     s.get("webhooks", {"page_token": "x"})
 

@@ -61,6 +61,8 @@ DEVIATIONS = [
         "400 for a model that does not exist; its GET says 404",
     ),
     ("logged_models", "params.*q.*3", "BAD_REQUEST", "its message is an error of SQL"),
+    ("webhooks", r"NONSENSE|\[\{\}\]", "400.*500|no JSON", "500 for an event that does not exist"),
+    ("webhooks", '"CREATED"., ."entity": "MODEL_V', "error_code", "its message is an error of SQL"),
     # More is taken, or said.
     ("run_search", "' '|> [+]1|Run name", "body", "we take these"),
     ("registry_search", "creation_timestamp DESC", "", "we order by it"),

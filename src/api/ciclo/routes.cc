@@ -33,6 +33,7 @@ void add_routes(http::Router& router, const Services& services) {
   add_endpoint_routes(router, services);
   add_monitor_routes(router, services);
   add_event_routes(router, services);
+  add_webhook_routes(router, services);
   add_lineage_routes(router, services);
   add_run_routes(router, services);
 }

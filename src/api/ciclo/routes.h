@@ -5,6 +5,7 @@
 #include "blob/store.h"
 #include "data/datasets.h"
 #include "events/log.h"
+#include "events/webhooks.h"
 #include "http/live_streams.h"
 #include "http/router.h"
 #include "lineage/lineage.h"
@@ -40,6 +41,7 @@ struct Services {
   serve::Capture& capture;
   monitor::Monitor& monitor;
   http::LiveStreams& live;
+  events::Webhooks& webhooks;
   std::int64_t started_ms = 0;
 };
 
@@ -54,6 +56,7 @@ void add_data_routes(http::Router& router, const Services& services);
 void add_endpoint_routes(http::Router& router, const Services& services);
 void add_monitor_routes(http::Router& router, const Services& services);
 void add_event_routes(http::Router& router, const Services& services);
+void add_webhook_routes(http::Router& router, const Services& services);
 void add_lineage_routes(http::Router& router, const Services& services);
 void add_run_routes(http::Router& router, const Services& services);
 

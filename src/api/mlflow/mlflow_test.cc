@@ -6,6 +6,7 @@
 #include "api/mlflow/routes.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "events/test_webhooks.h"
 #include "http/local.h"
 #include "sql/test_database.h"
 
@@ -20,7 +21,7 @@ class MlflowTest : public testing::Test {
       migrations.insert(migrations.end(), module.begin(), module.end());
     }
     EXPECT_TRUE(sql::migrate(*database, migrations).ok());
-    add_routes(router, {tracking, logged_models, artifacts, registry, *blobs});
+    add_routes(router, {tracking, logged_models, artifacts, registry, webhooks, *blobs});
   }
 
   http::Response call(std::string_view method, const std::string& target, std::string body = {},
@@ -61,6 +62,9 @@ class MlflowTest : public testing::Test {
   tracking::LoggedModels logged_models{*database, clock, ids, random};
   tracking::Artifacts artifacts{*database, *blobs, clock};
   registry::Registry registry{*database, events, clock};
+  events::SimSender sender;
+  events::SimSecrets secrets;
+  events::Webhooks webhooks{*database, events, clock, random, ids, sender, secrets};
   http::Router router;
 };
 
@@ -239,6 +243,32 @@ TEST_F(MlflowTest, a_missing_alias_is_a_400_as_in_mlflow) {
 TEST_F(MlflowTest, the_same_calls_answer_under_ajax_api) {
   EXPECT_EQ(call("GET", "/ajax-api/2.0/mlflow/experiments/get?experiment_id=0").status, 200);
   EXPECT_EQ(call("GET", "/api/3.0/mlflow/server-info").status, 200);
+}
+
+TEST_F(MlflowTest, webhooks_take_events_by_name_or_number_and_never_show_their_secret) {
+  const auto made = post("webhooks", R"({"name":"w","url":"https://h/","secret":"s3cret","status":2,
+      "events":[{"entity":"PROMPT","action":"CREATED"},{"entity":2,"action":"CREATED"}]})");
+  ASSERT_EQ(made.status, 200) << made.body;
+  const auto webhook = *json_of(made).find("webhook");
+  const std::string id = webhook.string_or("webhook_id", "");
+  EXPECT_EQ(json::dump(*webhook.find("events")),
+            R"([{"entity":"MODEL_VERSION","action":"CREATED"},)"
+            R"({"entity":"PROMPT","action":"CREATED"}])");
+  EXPECT_EQ(webhook.string_or("status", ""), "DISABLED");
+  EXPECT_EQ(webhook.find("description"), nullptr);
+  for (const auto& answer : {made, get("webhooks"), get("webhooks/" + id)}) {
+    EXPECT_EQ(answer.body.find("s3cret"), std::string::npos) << answer.body;
+  }
+  const auto tested = json_of(post("webhooks/" + id + "/test", "{}"));
+  EXPECT_EQ(json::dump(tested),
+            R"({"result":{"success":true,"response_status":200,"response_body":"thanks"}})");
+  EXPECT_EQ(code_of(post("webhooks", R"({"name":"w","url":"http://h/","events":[
+      {"entity":"PROMPT","action":"CREATED"}]})")),
+            "400 INVALID_PARAMETER_VALUE");
+  EXPECT_EQ(code_of(get("webhooks/none")), "404 RESOURCE_DOES_NOT_EXIST");
+  EXPECT_EQ(call("DELETE", "/api/2.0/mlflow/webhooks/" + id).body, "{}");
+  EXPECT_EQ(code_of(call("DELETE", "/ajax-api/2.0/mlflow/webhooks/" + id)),
+            "404 RESOURCE_DOES_NOT_EXIST");
 }
 
 }  // namespace

@@ -24,6 +24,7 @@ void add_routes(http::Router& router, const Services& services) {
   add_metric_routes(router, services);
   add_logged_model_routes(router, services);
   add_registry_routes(router, services);
+  add_webhook_routes(router, services);
   add_artifact_routes(router, services);
   add_handler(router, "GET", "/3.0/mlflow/server-info", [](http::Request&, http::Reply reply) {
     reply.send(http::Response::json(std::string(kServerInfo)));

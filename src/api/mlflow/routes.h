@@ -2,6 +2,7 @@
 #pragma once
 
 #include "blob/store.h"
+#include "events/webhooks.h"
 #include "http/router.h"
 #include "registry/registry.h"
 #include "tracking/artifacts.h"
@@ -11,8 +12,8 @@
 // MLflow's REST protocol (3.17) over tracking and registry: /api/2.0/mlflow/…, the same under
 // /ajax-api, the artifact proxy /api/2.0/mlflow-artifacts/…, /get-artifact,
 // /model-versions/get-artifact and /api/3.0/mlflow/server-info: what the unmodified `mlflow` client
-// needs for experiments, runs, metrics, artifacts and models. /version and /health are the
-// program's.
+// needs for experiments, runs, metrics, artifacts, models and webhooks. /version and /health are
+// the program's.
 
 namespace ciclo::api::mlflow {
 
@@ -22,6 +23,7 @@ struct Services {
   tracking::LoggedModels& logged_models;
   tracking::Artifacts& artifacts;
   registry::Registry& registry;
+  events::Webhooks& webhooks;
   blob::Store& blobs;
 };
 

@@ -62,6 +62,14 @@ $ ciclo server --root other --table-threads 0
 --- 1
 2> ciclo: table.threads must lie between 1 and 256, got 0
 
+$ ciclo server --root other --webhooks-attempts-max 0
+--- 1
+2> ciclo: webhooks.attempts_max must lie between 1 and 100, got 0
+
+$ ciclo server --root other --webhooks-secret-key swordfish
+--- 1
+2> ciclo: webhooks.secret_key: a key must be 64 hexadecimal digits (32 bytes), got 9 characters
+
 $ ciclo server --root other --log-level loud
 --- 1
 2> ciclo: log.level must be debug, info, warn or error, got "loud"
