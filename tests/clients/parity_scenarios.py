@@ -1343,5 +1343,6 @@ SCENARIOS = [
     registry_search,
     logged_models,
     artifacts,
+    webhooks,
     server,
 ]
