@@ -181,6 +181,9 @@ Result<std::unique_ptr<Connection>> Connection::open(const SqliteOptions& option
   if (opened != SQLITE_OK) return connection->error("").with_context(context);
   sqlite3_extended_result_codes(handle, 1);
   sqlite3_busy_timeout(handle, options.busy_timeout_ms);
+  // Otherwise a statement with LIMIT $1 or LIKE $1 is planned anew whenever its parameters change,
+  // which takes longer than to run it.
+  sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_QPSG, 1, nullptr);
   // LIKE as in PostgreSQL; a larger log between checkpoints than the default 1000 pages, since each
   // checkpoint costs two more fsyncs.
   for (const std::string_view pragma :

@@ -21,6 +21,9 @@ namespace {
 // The beginning of the statements that fail as if the disk had; empty: none. They are not run.
 std::atomic<const char*> g_failing_statement{""};
 
+// How often statements were planned anew after their parameters changed.
+std::atomic<int> g_planned_again{0};
+
 }  // namespace
 
 // The linker leads SQLite's callers here (see src/CMakeLists.txt).
@@ -29,7 +32,9 @@ extern "C" int __wrap_sqlite3_step(sqlite3_stmt* statement) {
   const std::string_view failing = g_failing_statement.load();
   const std::string_view text = sqlite3_sql(statement);
   if (!failing.empty() && text.starts_with(failing)) return SQLITE_IOERR;
-  return __real_sqlite3_step(statement);
+  const int stepped = __real_sqlite3_step(statement);
+  g_planned_again += sqlite3_stmt_status(statement, SQLITE_STMTSTATUS_REPREPARE, 1);
+  return stepped;
 }
 
 namespace ciclo::sql {
@@ -395,6 +400,22 @@ TEST_F(Sqlite, what_is_chosen_when_opening_reaches_the_engine) {
   });
   ASSERT_TRUE(found.ok());
   EXPECT_EQ(found->value_or(0), -4096);
+}
+
+TEST_F(Sqlite, a_statement_is_planned_once_whatever_its_parameters_are) {
+  ASSERT_TRUE(execute("CREATE TABLE texts (number BIGINT PRIMARY KEY, text TEXT)").ok());
+  g_planned_again = 0;
+  for (const std::int64_t limit : {1, 100, 7}) {
+    for (const std::string_view pattern : {"a%", "%b"}) {
+      const auto read = database_->read([&](Reader& reader) {
+        return reader.query(
+            "SELECT text FROM texts WHERE number >= $1 AND text LIKE $2 ORDER BY number LIMIT $1",
+            {limit, pattern}, [](const Row&) -> Result<void> { return {}; });
+      });
+      ASSERT_TRUE(read.ok()) << read.error().message;
+    }
+  }
+  EXPECT_EQ(g_planned_again, 0);
 }
 
 }  // namespace
