@@ -52,7 +52,7 @@ ADAPTERS = [
     (r"yaml-cpp/.*", r"src/base/yaml\.cc"),
     (r"yyjson\.h", r"src/base/json\.cc"),
     (r"blake3\.h", r"src/base/hash\.cc"),
-    (r"(zlib|zstd)\.h", r"src/(http|data)/\w+\.cc"),
+    (r"(zlib|zstd)\.h", r"src/(http|data)/\w+\.cc|src/tracking/point_codec\.cc"),
     (r"dlfcn\.h", r"(src/(train|serve)|bench)/\w+\.cc"),
 ]
 
