@@ -230,7 +230,8 @@ Result<void> in_chunks(std::span<const std::int64_t> numbers,
 StoredValue stored(double value) {
   if (std::isnan(value)) return {0, 1};
   constexpr double kMax = std::numeric_limits<double>::max();
-  return {std::clamp(value, -kMax, kMax), 0};
+  // Where -0 is equal to 0 in a key, one of them would hide the other: there is one zero.
+  return {std::clamp(value, -kMax, kMax) + 0.0, 0};
 }
 
 double restored(double value, bool is_nan) {

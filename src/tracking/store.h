@@ -16,6 +16,7 @@
 
 // The SQL of tracking: functions over a transaction or snapshot. Rules are in the services; here
 // rows go in and out. store.cc holds experiments and runs, store_log.cc what runs log,
+// store_metrics.cc how points of metrics are written and store_history.cc how they are read,
 // store_models.cc logged models.
 
 namespace ciclo::tracking::store {
