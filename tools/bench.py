@@ -84,6 +84,24 @@ def of_http(result: dict):
                    ours["requests_per_second"] / theirs["requests_per_second"])
 
 
+def of_history(result: dict):
+    reads, rows = result["reads"], result["rows"]
+    written, read = rows["batch_of_1000"]["median_ms"], rows["history"]["median_ms"]
+    for keys in (1, 10, 1000):
+        batch = result[f"log_batch_1000_points_{keys}_keys"]
+        yield (f"log-batch of 1,000 points, {keys:,} keys, in process: "
+               f"{batch['median_ms']:.2f} ms", f"1,000 bare rows of one table: {written:.2f} ms",
+               batch["median_ms"] / written)
+    yield (f"history of {reads['points']:,} points, in process: "
+           f"{reads['history']['median_ms']:.1f} ms", f"the same as bare rows: {read:.1f} ms",
+           reads["history"]["median_ms"] / read)
+    yield (f"320 samples of {reads['points']:,} points: {reads['sampled_320']['median_ms']:.1f} ms",
+           "the limit: 10 ms", reads["sampled_320"]["median_ms"] / 10)
+    yield (f"a point of a long history: {reads['file_bytes_per_point']:.1f} bytes of the database",
+           f"as a bare row: {rows['file_bytes_per_point']:.1f} bytes",
+           reads["file_bytes_per_point"] / rows["file_bytes_per_point"])
+
+
 def of_mlflow(result: dict):
     ours, theirs = result["ours"], result["mlflow"]
     for load, what in (("create_run_8", "create a run, 8 clients"),
@@ -159,8 +177,9 @@ def of_sql(result: dict):
 
 
 # For each measurement: (what, beside what, ratio) of every row.
-SUMMARIES = {"http": of_http, "mlflow": of_mlflow, "pipeline": of_pipeline,
-             "predict": of_predict, "serve": of_serve, "server": of_server, "sql": of_sql}
+SUMMARIES = {"history": of_history, "http": of_http, "mlflow": of_mlflow,
+             "pipeline": of_pipeline, "predict": of_predict, "serve": of_serve,
+             "server": of_server, "sql": of_sql}
 
 
 def commit() -> str:
