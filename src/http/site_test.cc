@@ -20,9 +20,9 @@ bool is_refused(const std::string& host, const std::string& origin, const SitePo
 }
 
 TEST(Site, answers_to_addresses_and_names_that_nobody_else_can_own) {
-  for (const char* host :
-       {"127.0.0.1:5000", "10.1.2.3", "[::1]:5000", "[fe80::1]", "localhost", "LOCALHOST:80",
-        "ciclo", "ciclo:5000", "a.localhost", "printer.local:80", "metadata.internal", "ciclo.ml.svc:5000", ""}) {
+  for (const char* host : {"127.0.0.1:5000", "10.1.2.3", "[::1]:5000", "[fe80::1]", "localhost",
+                           "LOCALHOST:80", "ciclo", "ciclo:5000", "a.localhost", "printer.local:80",
+                           "metadata.internal", "ciclo.ml.svc:5000", ""}) {
     EXPECT_FALSE(is_refused(host, "")) << host;
   }
 }
