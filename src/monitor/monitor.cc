@@ -442,31 +442,27 @@ bool Monitor::State::covers_edges(const Work& work, std::int64_t start_ms, std::
   return newest && *newest >= end_ms - slack;
 }
 
-// The alarm is raised when a column is drifted in this window and in as many before it as the
-// monitor's `for` tells: one odd window may be chance.
+// The alarm is raised when a column is drifted in this window and in as many judged ones of the
+// version before it as the monitor's `for` tells: one odd window may be chance.
 Result<bool> Monitor::State::persists(const Work& work, const Window& window) {
   if (!window.is_drifted) return false;
   std::set<std::string, std::less<>> persistent;
   for (const auto& column : window.columns) {
     if (column.is_drifted) persistent.insert(column.column);
   }
-  int missing = work.plan.config.for_windows - 1;
-  if (missing == 0) return true;
+  const int others = work.plan.config.for_windows - 1;
+  if (others == 0) return true;
   TRY(const auto before, database.view([&](sql::Reader& reader) {
-    return store::windows(reader, window.endpoint, window.start_ms, 8 * missing);
+    return store::judged_before(reader, window, others);
   }));
   for (const Window& earlier : before) {
-    if (missing == 0) break;
-    const bool is_same = earlier.model == window.model && earlier.version == window.version;
-    if (!is_same || !earlier.is_judged) continue;
     std::set<std::string, std::less<>> still;
     for (const auto& column : earlier.columns) {
       if (column.is_drifted && persistent.contains(column.column)) still.insert(column.column);
     }
     persistent = std::move(still);
-    --missing;
   }
-  return missing == 0 && !persistent.empty();
+  return std::ssize(before) == others && !persistent.empty();
 }
 
 Result<void> Monitor::State::measure_due(Work& work, Close close) {

@@ -203,6 +203,17 @@ TEST_F(MonitorTest, one_odd_window_is_no_alarm_and_two_are) {
   EXPECT_EQ(monitor_->alerts({}, "flights")->front().start_ms, kJune + 3 * kDay);
 }
 
+// However many windows without a verdict, or of other versions, lie between two that have one.
+TEST_F(MonitorTest, drift_persists_over_any_number_of_windows_without_a_verdict) {
+  set_monitor(R"({"rows_min":100})");
+  traffic(kJune, 500, 600);
+  for (int day = 1; day < 20; ++day) traffic(kJune + day * kDay, 5);
+  for (int day = 1; day < 20; ++day) traffic(kJune + day * kDay, 5, 0, "2");
+  EXPECT_EQ(advance(Close::kAll).alerts, 0);
+  traffic(kJune + 20 * kDay, 500, 600);
+  EXPECT_EQ(advance(Close::kAll).alerts, 1);
+}
+
 // What a version served of a window that it shares with its successor is no whole window.
 TEST_F(MonitorTest, a_window_that_a_swap_cut_gets_no_verdict) {
   traffic(kJune - kDay, 500, 600);

@@ -119,6 +119,18 @@ Result<std::vector<Window>> windows(sql::Reader& reader, std::string_view endpoi
                           window_of);
 }
 
+Result<std::vector<Window>> judged_before(sql::Reader& reader, const Window& window, int limit) {
+  return reader.query_all(R"(
+      SELECT window_id, endpoint, model, version, start_ms, end_ms, row_count, is_judged, is_drifted,
+             column_drift, label_count, is_degraded, metrics, closed_ms, measured_ms
+      FROM monitor_windows
+      WHERE endpoint = $1 AND model = $2 AND version = $3 AND is_judged = 1 AND start_ms < $4
+      ORDER BY start_ms DESC LIMIT $5)",
+                          {std::string_view(window.endpoint), std::string_view(window.model),
+                           std::string_view(window.version), window.start_ms, std::int64_t{limit}},
+                          window_of);
+}
+
 Result<std::vector<Window>> windows_due(sql::Reader& reader, std::string_view endpoint,
                                         std::int64_t label_time_ms) {
   return reader.query_all(R"(

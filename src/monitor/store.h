@@ -24,6 +24,9 @@ Result<void> set_metrics(sql::Txn& txn, const Window& window, std::int64_t next_
 Result<std::optional<Window>> find_window(sql::Reader& reader, std::string_view id);
 Result<std::vector<Window>> windows(sql::Reader& reader, std::string_view endpoint,
                                     std::int64_t before_ms, int limit);
+// The judged windows of the same endpoint, model and version that start before this one, newest
+// first.
+Result<std::vector<Window>> judged_before(sql::Reader& reader, const Window& window, int limit);
 // Windows to be measured once labels have come up to `label_time_ms`, oldest first.
 Result<std::vector<Window>> windows_due(sql::Reader& reader, std::string_view endpoint,
                                         std::int64_t label_time_ms);

@@ -62,6 +62,35 @@ TEST_P(MonitorStoreTest, keeps_windows_and_adds_each_once) {
   EXPECT_EQ(list(0, 1)->size(), 1u);
 }
 
+TEST_P(MonitorStoreTest, finds_the_verdicts_of_a_version_by_their_own_index) {
+  const auto add = [&](const std::string& id, std::int64_t start_ms, auto change) {
+    Window window = window_of(id, start_ms);
+    change(window);
+    ASSERT_TRUE(write([&](sql::Txn& txn) { return store::add_window(txn, window, 500); }).ok());
+  };
+  add("oldest", 100, [](Window&) {});
+  add("older", 200, [](Window&) {});
+  add("unjudged", 300, [](Window& window) { window.is_judged = false; });
+  add("version", 400, [](Window& window) { window.version = "4"; });
+  add("model", 500, [](Window& window) { window.model = "fares"; });
+  add("endpoint", 600, [](Window& window) { window.endpoint = "hotels"; });
+  add("newest", 700, [](Window&) {});
+  // Nothing else leads to them.
+  for (const auto* const other : {"monitor_windows_by_start", "monitor_windows_by_next"}) {
+    const std::string drop = std::string("DROP INDEX ") + other;
+    ASSERT_TRUE(write([&](sql::Txn& txn) { return txn.execute(drop, {}); }).ok());
+  }
+  const auto before = database_->stats().full_scan_rows;
+  const auto found = read([](sql::Reader& reader) {
+    return store::judged_before(reader, window_of("newest", 700), 2);
+  });
+  ASSERT_TRUE(found.ok());
+  EXPECT_EQ(database_->stats().full_scan_rows, before);
+  ASSERT_EQ(found->size(), 2u);
+  EXPECT_EQ(found->front().id, "older");
+  EXPECT_EQ(found->back().id, "oldest");
+}
+
 TEST_P(MonitorStoreTest, tells_which_windows_are_due) {
   Window window = window_of("a", 100);
   ASSERT_TRUE(write([&](sql::Txn& txn) { return store::add_window(txn, window, 500); }).ok());
