@@ -54,6 +54,7 @@ class ConnectionPort : public Port {
     carry(request, [](Connection& connection) {
       if (!std::exchange(connection.continue_wanted_, false) || connection.has_answer_) return;
       connection.output_.push("HTTP/1.1 100 Continue\r\n\r\n");
+      connection.begin_body_wait();
     });
   }
 
@@ -295,7 +296,7 @@ bool Connection::step_body() {
   const auto part = body_parser_.next(input_.view());
   input_.consume(part.consumed);
   body_bytes_ += part.data.size();
-  if (part.consumed > 0) continue_wanted_ = false;
+  if (part.consumed > 0 && std::exchange(continue_wanted_, false)) begin_body_wait();
   if (body_parser_.failed()) {
     keep_alive_ = false;
     if (pipe_) pipe_->fail(invalid_argument("the chunks of the body are malformed"));
@@ -311,7 +312,7 @@ bool Connection::step_body() {
   }
   if (part.consumed > 0) return true;
   if (end_of_input_) close();
-  if (!closed_ && read_deadline_ns_ == 0) begin_body_wait();
+  if (!closed_ && read_deadline_ns_ == 0 && !continue_wanted_) begin_body_wait();
   return false;
 }
 

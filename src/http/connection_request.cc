@@ -162,7 +162,9 @@ bool Connection::open_body(const RequestHead& head) {
     body_coding_ = Coding::kIdentity;
     return true;
   }
-  begin_body_wait();
+  // The client of a streamed body that waits to be told to continue waits for a worker: no fault of
+  // its own.
+  if (!continue_wanted_ || !options.stream_body) begin_body_wait();
   if (!options.stream_body) {
     whole_body_.reserve(
         static_cast<std::size_t>(std::min<std::uint64_t>(head.content_length, 1 << 20)));

@@ -814,6 +814,60 @@ TEST_F(ServerTimeTest, a_slow_handler_is_not_the_clients_fault) {
   EXPECT_EQ(body_of(client.read_response()), "ok");
 }
 
+// A client that waits to be told to continue waits for a worker; its time begins when it is told.
+class ServerContinueTest : public ServerTimeTest {
+ protected:
+  ServerContinueTest() {
+    options_.body_rate_min = 1000;
+    options_.body_rate_grace = std::chrono::milliseconds(20'000);
+    options_.workers = 1;
+    options_.loops = 1;
+    router_.add("GET", "/wait", [this](Request&, Reply reply) {
+      waiting_.open();
+      gate_.wait();
+      reply.send(Response::text("waited"));
+    });
+  }
+  // Sends the head while the only worker is busy, and frees the worker an hour later.
+  void wait_an_hour_for_the_worker(RawClient& client) {
+    RawClient idle(server_->address());
+    idle.send(get("/hello"));
+    idle.read_response();
+    RawClient busy(server_->address());
+    busy.send(get("/wait"));
+    waiting_.wait();
+    client.send(
+        "POST /echo-stream HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: "
+        "4\r\n\r\n");
+    while (server_->stats().requests < 3) std::this_thread::yield();
+    EXPECT_EQ(body_of(ask(get("/loop"))), "loop");  // the only loop is through with the head
+    time_.advance_ms(3'600'000);
+    EXPECT_EQ(idle.read_all(), "");  // which shows that time was looked at
+    gate_.open();
+    EXPECT_EQ(status_of(client.read_until("\r\n\r\n")), "HTTP/1.1 100 Continue");
+  }
+
+  Gate waiting_;
+  Gate gate_;
+};
+
+TEST_F(ServerContinueTest, a_client_may_wait_for_a_worker_to_tell_it_to_continue) {
+  start_simulated();
+  RawClient client(server_->address());
+  wait_an_hour_for_the_worker(client);
+  time_.advance_ms(19'000);
+  client.send("body");
+  EXPECT_EQ(body_of(client.read_response()), "body");
+}
+
+TEST_F(ServerContinueTest, a_client_that_sends_nothing_once_told_to_continue_is_too_slow) {
+  start_simulated();
+  RawClient client(server_->address());
+  wait_an_hour_for_the_worker(client);
+  time_.advance_ms(20'001);
+  EXPECT_EQ(body_of(client.read_response()), "the request body did not arrive in time");
+}
+
 TEST_F(ServerTimeTest, an_idle_connection_is_closed) {
   start_simulated();
   RawClient client(server_->address());
