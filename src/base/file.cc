@@ -113,13 +113,19 @@ Result<void> write_file_durably(const std::filesystem::path& path, std::string_v
 Result<void> make_directories_durably(const std::filesystem::path& directory) {
   // "a/b/" and "a/b" are the same directory, but the first has "a/b" as its parent.
   const auto path = directory.has_filename() ? directory : directory.parent_path();
+  if (path.empty()) return {};
   std::error_code failure;
-  if (path.empty() || std::filesystem::is_directory(path, failure)) return {};
   const auto parent = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  if (std::filesystem::is_directory(path, failure)) {
+    // Whoever made it, now or before a crash, may not have synced its name yet; those of its
+    // parents were synced before it was made.
+    const auto synced = sync_directory(parent);
+    const bool is_anothers = !synced.ok() && synced.error().code == Code::kPermissionDenied;
+    return is_anothers ? Result<void>() : synced;
+  }
   TRY(make_directories_durably(parent));
   if (::mkdir(path.c_str(), 0777) != 0) {
-    // Made by another in between, who may not have synced it yet; a file of the name stays an
-    // error.
+    // Made by another in between; a file of the name stays an error.
     const int error_number = errno;
     if (error_number != EEXIST || !std::filesystem::is_directory(path, failure)) {
       return file_error("make directory", path, error_number);

@@ -25,8 +25,10 @@ Result<void> read_file_in_pieces(const std::filesystem::path& path,
 Result<void> write_file_durably(const std::filesystem::path& path, std::string_view content);
 
 // Makes the directory and the parents that it lacks, so that they survive power loss: the name of
-// each one that is made is synced into its parent. A directory that is there already is taken to
-// be durable. Two callers may make the same one at once; each then syncs it.
+// each one that is made is synced into its parent. So is the name of the first one that is there
+// already, since another caller may be between making and syncing it, but for a parent that this
+// process may not read, as /home is for some. Costs one sync at least: remember that it was done
+// where it is asked for often.
 Result<void> make_directories_durably(const std::filesystem::path& directory);
 
 // fsync of a directory: makes renames, creations and removals in it durable.

@@ -2,6 +2,7 @@
 #include "base/file.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <filesystem>
@@ -34,9 +35,32 @@ TEST(File, a_new_directory_is_synced_into_each_parent_that_is_new_too) {
   RecordedSync::clear();
   ASSERT_TRUE(make_directories_durably(root / "a" / "b/").ok());
   ASSERT_TRUE(make_directories_durably("").ok());
-  EXPECT_FALSE(RecordedSync::has(root)) << "what is there costs nothing";
+  EXPECT_FALSE(RecordedSync::has(root)) << "the name of a was synced before b was made";
   ASSERT_TRUE(make_directories_durably(root / "d/").ok());
   EXPECT_TRUE(RecordedSync::has(root));
+}
+
+TEST(File, a_directory_that_another_has_just_made_is_synced_too) {
+  const TemporaryDirectory directory;
+  std::filesystem::create_directory(directory.path() / "a");
+  RecordedSync::clear();
+  ASSERT_TRUE(make_directories_durably(directory.path() / "a").ok());
+  EXPECT_TRUE(RecordedSync::has(directory.path()));
+  RecordedSync::clear();
+  ASSERT_TRUE(make_directories_durably(directory.path() / "a" / "b").ok());
+  EXPECT_TRUE(RecordedSync::has(directory.path()));
+}
+
+// A home below a /home that its users may not list.
+TEST(File, a_directory_whose_parent_cannot_be_read_is_taken_as_it_is) {
+  if (::geteuid() == 0) GTEST_SKIP() << "root may read everything";
+  const TemporaryDirectory directory;
+  const auto parent = directory.path() / "parent";
+  std::filesystem::create_directories(parent / "home");
+  std::filesystem::permissions(parent, std::filesystem::perms::owner_exec);
+  const auto made = make_directories_durably(parent / "home" / "project");
+  std::filesystem::permissions(parent, std::filesystem::perms::owner_all);
+  EXPECT_TRUE(made.ok());
 }
 
 TEST(File, a_durable_write_syncs_the_parents_that_it_makes) {

@@ -172,8 +172,6 @@ Result<void> LocalStore::make_folder(const Hash& hash) {
   auto& has_folder = has_folder_[std::stoul(hash.substr(0, 2), nullptr, 16)];
   if (has_folder) return {};
   TRY(make_directories_durably(folder_of(hash)));
-  // One that is there may have been made by a process that died before it synced it.
-  TRY(sync_directory(objects_));
   has_folder = true;
   return {};
 }
@@ -242,9 +240,10 @@ Result<std::unique_ptr<Store>> open_local(const std::string& directory) {
   std::error_code failure;
   const fs::path root = fs::absolute(directory, failure);
   if (failure) return file_error("find", directory, failure.value());
+  // Also when it is there already: its name may not be synced yet, and its folders would hide that.
+  TRY(make_directories_durably(root));
   TRY(make_directories_durably(root / "objects"));
   TRY(make_directories_durably(root / "tmp"));
-  TRY(sync_directory(root));
   remove_leftovers(root / "tmp");
   return std::unique_ptr<Store>(new LocalStore(root));
 }

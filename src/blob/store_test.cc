@@ -64,6 +64,17 @@ TEST_F(LocalBlobs, a_fresh_root_is_durable_with_all_its_parents) {
   EXPECT_TRUE(RecordedSync::has(folder.path() / "deep" / "blobs"));
 }
 
+TEST_F(LocalBlobs, a_root_that_another_has_made_is_durable_too) {
+  const TemporaryDirectory folder;
+  for (const auto* const name : {"objects", "tmp"}) {
+    std::filesystem::create_directories(folder.path() / "blobs" / name);
+  }
+  RecordedSync::clear();
+  ASSERT_TRUE(open("file:" + (folder.path() / "blobs").string()).ok());
+  EXPECT_TRUE(RecordedSync::has(folder.path()));
+  EXPECT_TRUE(RecordedSync::has(folder.path() / "blobs"));
+}
+
 TEST_F(LocalBlobs, gives_back_what_was_put) {
   const std::string value = std::string(700'000, 'x') + std::string("\0end", 4);
   const auto put = store_->put(value);
