@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cmath>
 #include <limits>
+#include <set>
 #include <utility>
 
 #include "base/file.h"
@@ -109,8 +110,8 @@ struct Capture::State {
   std::condition_variable_any wake;
   std::optional<AppendFiles> row_files;  // guarded by rows_mutex
   bool has_unsynced = false;             // guarded by rows_mutex
-  Result<void> last_append;              // guarded by rows_mutex; an error since the last flush
-  std::mutex sync_mutex;                 // one sync at a time; taken before rows_mutex
+  Result<void> last_append;  // guarded by rows_mutex; of an append or sync since the last flush
+  std::mutex sync_mutex;     // one sync at a time; taken before rows_mutex
 
   std::mutex labels_mutex;
   std::condition_variable labels_done;
@@ -127,8 +128,15 @@ struct Capture::State {
   std::atomic<std::uint64_t> labels_written{0};
   std::atomic<std::uint64_t> labels_unknown{0};
 
+  std::mutex folders_mutex;
+  std::set<fs::path> folders;  // guarded by folders_mutex; made durable by this process
+
   bool append(const fs::path& directory, const std::string& lines);
+  Result<void> make_room(const fs::path& directory);
+  Result<void> make_folder_of(const fs::path& directory);
+  void forget_folder_of(const fs::path& directory);
   Result<void> sync_rows();
+  Result<void> sync_labels();
   Result<void> write_labels(const LinesByDirectory& lines);
   Known& known_of(const CaptureOptions& options, const std::string& endpoint);
   void load_known(const CaptureOptions& options, const std::string& endpoint);
@@ -177,17 +185,58 @@ bool Capture::append_rows(const CapturedRows& rows) {
 }
 
 bool Capture::State::append(const fs::path& directory, const std::string& lines) {
+  Result<void> appended = make_room(directory);
   bool is_first = false;
-  bool is_ok = false;
   {
     const std::lock_guard lock(rows_mutex);
-    auto appended = row_files->append(directory, lines);
-    is_ok = appended.ok();
-    if (!is_ok) last_append = std::move(appended);
+    if (appended.ok()) appended = row_files->append(directory, lines);
+    if (!appended.ok()) last_append = appended;
     is_first = !std::exchange(has_unsynced, true);
   }
   if (is_first) wake.notify_one();
-  return is_ok;
+  if (!appended.ok()) forget_folder_of(directory);
+  return appended.ok();
+}
+
+// What waits for the disk before an append is done here, without the lock that all captured
+// predictions take. Threads that come out of it at once may each open one file more than the limit.
+Result<void> Capture::State::make_room(const fs::path& directory) {
+  bool is_full = false;
+  {
+    const std::lock_guard lock(rows_mutex);
+    if (row_files->is_open(directory)) return {};
+    is_full = row_files->is_full();
+  }
+  if (is_full) {
+    // The rows that it is about are the kernel's already: no reason to drop those that come.
+    const auto synced = sync_rows();
+    if (!synced.ok()) {
+      log::warn("capture cannot sync", {{"error", synced.error().message}});
+      const std::lock_guard lock(rows_mutex);
+      last_append = synced;
+    }
+  }
+  return make_folder_of(directory);
+}
+
+// Days lie in ROOT/ENDPOINT/captured and ROOT/ENDPOINT/labels, which are made durable at once, so
+// that the sync of a day's files makes the day durable whoever made what is above it.
+Result<void> Capture::State::make_folder_of(const fs::path& directory) {
+  const fs::path folder = directory.parent_path();
+  {
+    const std::lock_guard lock(folders_mutex);
+    if (folders.contains(folder)) return {};
+  }
+  TRY(make_directories_durably(folder));
+  const std::lock_guard lock(folders_mutex);
+  folders.insert(folder);
+  return {};
+}
+
+// Somebody may have removed it.
+void Capture::State::forget_folder_of(const fs::path& directory) {
+  const std::lock_guard lock(folders_mutex);
+  folders.erase(directory.parent_path());
 }
 
 Result<void> Capture::flush() {
@@ -344,13 +393,24 @@ Result<LabelsAccepted> Capture::append_labels(const std::string& endpoint,
 
 Result<void> Capture::State::write_labels(const LinesByDirectory& lines) {
   Result<void> first;
+  const auto note = [&first](const Result<void>& result) {
+    if (first.ok()) first = result;
+  };
   for (const auto& [directory, text] : lines) {
-    const auto appended = label_files->append(directory, text);
-    if (first.ok()) first = appended;
+    if (label_files->is_full()) note(sync_labels());
+    auto appended = make_folder_of(directory);
+    if (appended.ok()) appended = label_files->append(directory, text);
+    if (!appended.ok()) forget_folder_of(directory);
+    note(appended);
   }
+  note(sync_labels());
+  return first;
+}
+
+Result<void> Capture::State::sync_labels() {
   const auto synced = sync(label_files->take_unsynced());
   if (!synced.ok()) label_files->abandon();
-  return first.ok() ? synced : first;
+  return synced;
 }
 
 CaptureStats Capture::stats() const {

@@ -91,9 +91,11 @@ class Capture {
   Capture(const Capture&) = delete;
   Capture& operator=(const Capture&) = delete;
 
-  // Writes the rows; they survive the end of this process when it returns. It waits for no disk but
-  // while the kernel holds back a writer because too much is unwritten. False when the disk
-  // refused: the rows are then counted as dropped, and the next flush tells why.
+  // Writes the rows; they survive the end of this process when it returns. It waits for the disk
+  // only while the kernel holds back a writer because too much is unwritten, for the first row of
+  // an endpoint, and to open further files while twice files_open_max wait for their sync, as rows
+  // of very many days do. False when the disk refused: the rows are then counted as dropped, and
+  // the next flush tells why.
   bool append_rows(const CapturedRows& rows);
 
   // Makes all that was appended before durable. The error of an append since the last flush, or of

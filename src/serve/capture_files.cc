@@ -2,6 +2,7 @@
 #include "serve/capture_files.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,7 +24,19 @@ class AppendFile {
   static Result<std::shared_ptr<AppendFile>> create(fs::path path) {
     const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0640);
     if (fd < 0) return file_error("create", path, errno);
-    return std::shared_ptr<AppendFile>(new AppendFile(std::move(path), fd));
+    return std::shared_ptr<AppendFile>(new AppendFile(std::move(path), fd, 0));
+  }
+  static Result<std::shared_ptr<AppendFile>> open(fs::path path) {
+    const int fd = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+    if (fd < 0) return file_error("open", path, errno);
+    struct stat status {};
+    if (::fstat(fd, &status) != 0) {
+      const int error_number = errno;
+      ::close(fd);
+      return file_error("look at", path, error_number);
+    }
+    const auto size = static_cast<std::size_t>(status.st_size);
+    return std::shared_ptr<AppendFile>(new AppendFile(std::move(path), fd, size));
   }
   ~AppendFile() { ::close(fd_); }
   AppendFile(const AppendFile&) = delete;
@@ -48,13 +61,15 @@ class AppendFile {
   }
 
   std::size_t size() const { return size_; }
+  const fs::path& path() const { return path_; }
 
  private:
-  AppendFile(fs::path path, int fd) : path_(std::move(path)), fd_(fd) {}
+  AppendFile(fs::path path, int fd, std::size_t size)
+      : path_(std::move(path)), fd_(fd), size_(size) {}
 
   const fs::path path_;
   const int fd_;
-  std::size_t size_ = 0;
+  std::size_t size_;
 };
 
 namespace {
@@ -81,7 +96,10 @@ Result<void> AppendFiles::append(const fs::path& directory, std::string_view lin
 
 Unsynced AppendFiles::take_unsynced() { return std::exchange(unsynced_, {}); }
 
-void AppendFiles::abandon() { files_.clear(); }
+void AppendFiles::abandon() {
+  files_.clear();
+  closed_.clear();
+}
 
 Result<void> sync(const Unsynced& unsynced) {
   Result<void> first;
@@ -105,37 +123,50 @@ Result<AppendFile*> AppendFiles::open(const fs::path& directory) {
     }
     files_.erase(found);
   }
-  // Files that wait for a sync stay open; their number is bounded too.
-  if (unsynced_.files.size() >= 2 * limits_.open_max) TRY(sync(take_unsynced()));
   if (files_.size() >= limits_.open_max) close_least_used();
-  TRY(make_directories(directory));
-  const auto existing = numbered_files(directory);
-  const std::int64_t number = existing.empty() ? 1 : file_number(existing.back()).value_or(0) + 1;
-  char name[32];
-  std::snprintf(name, sizeof name, "%06lld.jsonl", static_cast<long long>(number));
-  TRY(auto file, AppendFile::create(directory / name));
-  unsynced_.directories.insert(directory);
+  TRY(auto file, open_again(directory));
+  if (!file || file->size() >= limits_.file_bytes_max) {
+    TRY(file, create(directory));
+  }
   AppendFile* const opened = file.get();
   files_.insert_or_assign(directory, Entry{std::move(file), ++uses_});
   return opened;
 }
 
-// Makes the directory with its parents; each that is new is to be made durable in its parent.
-Result<void> AppendFiles::make_directories(const fs::path& directory) {
+// The file that was closed for others to be open; null when there is none.
+Result<std::shared_ptr<AppendFile>> AppendFiles::open_again(const fs::path& directory) {
+  const auto known = closed_.find(directory);
+  if (known == closed_.end()) return std::shared_ptr<AppendFile>();
+  const fs::path path = std::move(known->second);
+  closed_.erase(known);
+  auto file = AppendFile::open(path);
+  // Somebody has removed it.
+  if (!file.ok() && file.error().code == Code::kNotFound) return std::shared_ptr<AppendFile>();
+  return file;
+}
+
+Result<std::shared_ptr<AppendFile>> AppendFiles::create(const fs::path& directory) {
   std::error_code error;
-  if (fs::is_directory(directory, error)) return {};
-  const fs::path parent = directory.has_parent_path() ? directory.parent_path() : fs::path(".");
-  if (directory.has_parent_path()) TRY(make_directories(parent));
   fs::create_directory(directory, error);
   if (error) return file_error("create", directory, error.value());
-  unsynced_.directories.insert(parent);
-  return {};
+  const auto existing = numbered_files(directory);
+  const std::int64_t number = existing.empty() ? 1 : file_number(existing.back()).value_or(0) + 1;
+  char name[32];
+  std::snprintf(name, sizeof name, "%06lld.jsonl", static_cast<long long>(number));
+  TRY(auto file, AppendFile::create(directory / name));
+  // The directory may be there and not durable yet, after a sync that failed or a crash.
+  unsynced_.directories.insert(directory.parent_path());
+  unsynced_.directories.insert(directory);
+  return file;
 }
 
 void AppendFiles::close_least_used() {
   const auto oldest =
       std::min_element(files_.begin(), files_.end(),
                        [](const auto& a, const auto& b) { return a.second.used < b.second.used; });
+  // Those that are forgotten are followed by a new number.
+  if (closed_.size() >= limits_.closed_max) closed_.clear();
+  closed_.insert_or_assign(oldest->first, oldest->second.file->path());
   files_.erase(oldest);
 }
 

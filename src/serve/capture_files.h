@@ -14,8 +14,8 @@
 #include "base/result.h"
 
 // Append-only files in numbered order, by directory: what captures and labels are written through.
-// A directory's files are 000001.jsonl, 000002.jsonl, …; each opening begins a new one. Used by one
-// thread at a time.
+// A directory's files are 000001.jsonl, 000002.jsonl, …; of those that are there already none is
+// continued but what the same object has made. Used by one thread at a time.
 
 namespace ciclo::serve {
 
@@ -35,15 +35,22 @@ class AppendFiles {
   struct Limits {
     std::size_t file_bytes_max = 64 << 20;
     std::size_t open_max = 32;
+    std::size_t closed_max = 1 << 14;  // of those that may be opened again
   };
   explicit AppendFiles(Limits limits);
   ~AppendFiles();
 
-  // Appends whole lines to the newest file of the directory, which is made when it is missing.
-  // When it returns, the lines are the kernel's: they survive the end of this process, however it
-  // ends. After a failure the file is not continued, so that what it may have left half-written
-  // stays its last line.
+  // Appends whole lines to the newest file of the directory, which is made when it is missing; its
+  // parent must be there. When it returns, the lines are the kernel's: they survive the end of this
+  // process, however it ends. After a failure the file is not continued, so that what it may have
+  // left half-written stays its last line. Waits for no sync.
   Result<void> append(const std::filesystem::path& directory, std::string_view lines);
+
+  // Whether an append to the directory finds its file open.
+  bool is_open(const std::filesystem::path& directory) const { return files_.contains(directory); }
+  // Whether so many files wait for a sync, open until then, that the caller should sync before it
+  // appends to a directory that is not open.
+  bool is_full() const { return unsynced_.files.size() >= 2 * limits_.open_max; }
 
   // Hands over what was appended since the last call.
   Unsynced take_unsynced();
@@ -56,11 +63,13 @@ class AppendFiles {
     std::uint64_t used = 0;            // order of the last use
   };
   Result<AppendFile*> open(const std::filesystem::path& directory);
-  Result<void> make_directories(const std::filesystem::path& directory);
+  Result<std::shared_ptr<AppendFile>> open_again(const std::filesystem::path& directory);
+  Result<std::shared_ptr<AppendFile>> create(const std::filesystem::path& directory);
   void close_least_used();
 
   const Limits limits_;
-  std::map<std::filesystem::path, Entry> files_;
+  std::map<std::filesystem::path, Entry> files_;                   // open, by directory
+  std::map<std::filesystem::path, std::filesystem::path> closed_;  // the last file of a directory
   Unsynced unsynced_;
   std::uint64_t uses_ = 0;
 };

@@ -3,17 +3,49 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <cerrno>
+#include <chrono>
 #include <fstream>
+#include <future>
 #include <limits>
 #include <map>
+#include <mutex>
 #include <set>
+#include <thread>
 
 #include "base/file.h"
+#include "base/recorded_sync.h"
 #include "serve/capture_files.h"
 #include "serve/known_ids.h"
+
+namespace ciclo::serve {
+namespace {
+
+// The syncs of files in this program, which a test may hold up or let fail.
+struct Disk {
+  static inline std::mutex held;
+  static inline std::atomic<bool> is_broken{false};
+  static inline std::atomic<int> syncs{0};  // begun
+};
+
+}  // namespace
+}  // namespace ciclo::serve
+
+extern "C" int fdatasync(int descriptor) {
+  using ciclo::serve::Disk;
+  ++Disk::syncs;
+  const std::lock_guard wait(Disk::held);
+  if (Disk::is_broken) {
+    errno = EIO;
+    return -1;
+  }
+  return static_cast<int>(::syscall(SYS_fdatasync, descriptor));
+}
 
 namespace ciclo::serve {
 namespace {
@@ -148,6 +180,75 @@ TEST_F(CaptureTest, rotates_files_by_size) {
   EXPECT_EQ(captured_ids().size(), 6u);
 }
 
+TEST_F(CaptureTest, requests_over_a_year_continue_the_file_of_each_day) {
+  constexpr int kDays = 200;  // more than may be open
+  Capture capture(options(), clock_);
+  auto rows = rows_of(std::vector<std::string>(kDays, "a"), kJune);
+  for (int day = 0; day < kDays; ++day) rows.event_times_ms[day] += day * kDay;
+  for (int request = 0; request < 3; ++request) ASSERT_TRUE(capture.append_rows(rows));
+  const auto days = captured_days(directory_.path(), "flights");
+  EXPECT_EQ(days.size(), 1u * kDays);
+  for (const auto day : days) {
+    const auto folder = directory_.path() / "flights" / "captured" / day_name(day);
+    EXPECT_EQ(numbered_files(folder).size(), 1u) << folder;
+  }
+  const auto read = read_captured(directory_.path(), "flights", 0, 2 * kJune,
+                                  [](const CapturedRow&) { return Result<void>(); });
+  ASSERT_TRUE(read.ok());
+  EXPECT_EQ(read->rows, 3u * kDays);
+}
+
+TEST_F(CaptureTest, a_file_that_was_closed_for_others_is_still_bounded) {
+  auto small = options();
+  small.file_bytes_max = 300;
+  small.files_open_max = 1;
+  Capture capture(small, clock_);
+  for (int i = 0; i < 12; ++i) capture.append_rows(rows_of({"a"}, kJune + (i % 2) * kDay));
+  EXPECT_GT(numbered_files(directory_.path() / "flights" / "captured" / "2013-06-01").size(), 1u);
+}
+
+// Rows of so many days that their files cannot all wait for the syncing thread.
+CapturedRows rows_of_ten_days() {
+  auto rows = rows_of(std::vector<std::string>(10, "wide"), kJune + kDay);
+  for (int day = 0; day < 10; ++day) rows.event_times_ms[day] += day * kDay;
+  return rows;
+}
+
+TEST_F(CaptureTest, a_request_that_must_sync_holds_up_no_other) {
+  auto few = options();
+  few.files_open_max = 2;
+  few.flush_interval = std::chrono::hours(1);
+  Capture capture(few, clock_);
+  ASSERT_TRUE(capture.append_rows(rows_of({"a"}, kJune)));
+  std::unique_lock hold(Disk::held);
+  const int before = Disk::syncs;
+  auto wide =
+      std::async(std::launch::async, [&] { return capture.append_rows(rows_of_ten_days()); });
+  while (Disk::syncs == before) std::this_thread::yield();
+  auto other =
+      std::async(std::launch::async, [&] { return capture.append_rows(rows_of({"b"}, kJune)); });
+  EXPECT_EQ(other.wait_for(std::chrono::seconds(20)), std::future_status::ready);
+  EXPECT_TRUE(captured_ids().contains("b"));
+  hold.unlock();
+  EXPECT_TRUE(other.get());
+  EXPECT_TRUE(wide.get());
+}
+
+TEST_F(CaptureTest, a_sync_that_fails_in_a_request_ends_its_files_and_drops_no_row) {
+  auto few = options();
+  few.files_open_max = 2;
+  few.flush_interval = std::chrono::hours(1);
+  Capture capture(few, clock_);
+  Disk::is_broken = true;
+  EXPECT_TRUE(capture.append_rows(rows_of_ten_days()));
+  Disk::is_broken = false;
+  EXPECT_FALSE(capture.flush().ok()) << "what was not synced is told";
+  EXPECT_TRUE(capture.flush().ok());
+  EXPECT_TRUE(capture.append_rows(rows_of({"after"}, kJune + kDay)));
+  EXPECT_EQ(numbered_files(directory_.path() / "flights" / "captured" / "2013-06-02").size(), 2u);
+  EXPECT_EQ(captured_ids(), (std::set<std::string>{"wide", "after"}));
+}
+
 TEST_F(CaptureTest, passes_over_torn_and_damaged_lines) {
   {
     Capture capture(options(), clock_);
@@ -258,6 +359,21 @@ TEST_F(CaptureTest, a_disk_that_refuses_is_reported_and_counted) {
   EXPECT_FALSE(capture.flush().ok());
   EXPECT_EQ(capture.stats().rows_dropped, 2u);
   EXPECT_FALSE(capture.append_labels("flights", {{.inference_id = "a", .label = 1}}).ok());
+}
+
+TEST_F(CaptureTest, labels_are_durable_up_to_the_root_although_rows_made_it) {
+  auto slow = options();
+  slow.root = directory_.path() / "capture";
+  slow.flush_interval = std::chrono::hours(1);
+  Capture capture(slow, clock_);
+  RecordedSync::clear();
+  ASSERT_TRUE(capture.append_rows(rows_of({"a"}, kJune)));
+  ASSERT_TRUE(capture.append_labels("flights", {{.inference_id = "a", .label = 1}}).ok());
+  const auto endpoint = slow.root / "flights";
+  for (const auto& folder : {directory_.path(), slow.root, endpoint, endpoint / "labels",
+                             endpoint / "labels" / "2013-06-01"}) {
+    EXPECT_TRUE(RecordedSync::has(folder)) << folder;
+  }
 }
 
 // What the child has announced through the pipe is on disk when the child is killed without
