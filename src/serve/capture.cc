@@ -111,7 +111,11 @@ struct Capture::State {
   std::optional<AppendFiles> row_files;  // guarded by rows_mutex
   bool has_unsynced = false;             // guarded by rows_mutex
   Result<void> last_append;  // guarded by rows_mutex; of an append or sync since the last flush
-  std::mutex sync_mutex;     // one sync at a time; taken before rows_mutex
+  // By the folder of an endpoint's days, how its appends fail at present, and what of it is not
+  // logged yet: a failure is logged once until an append succeeds.
+  std::map<fs::path, Code> failing;    // guarded by rows_mutex
+  std::map<fs::path, Error> unlogged;  // guarded by rows_mutex
+  std::mutex sync_mutex;               // one sync at a time; taken before rows_mutex
 
   std::mutex labels_mutex;
   std::condition_variable labels_done;
@@ -132,6 +136,7 @@ struct Capture::State {
   std::set<fs::path> folders;  // guarded by folders_mutex; made durable by this process
 
   bool append(const fs::path& directory, const std::string& lines);
+  void note_append(const fs::path& folder, const Result<void>& appended);
   Result<void> make_room(const fs::path& directory);
   Result<void> make_folder_of(const fs::path& directory);
   void forget_folder_of(const fs::path& directory);
@@ -190,12 +195,26 @@ bool Capture::State::append(const fs::path& directory, const std::string& lines)
   {
     const std::lock_guard lock(rows_mutex);
     if (appended.ok()) appended = row_files->append(directory, lines);
-    if (!appended.ok()) last_append = appended;
+    note_append(directory.parent_path(), appended);
     is_first = !std::exchange(has_unsynced, true);
   }
   if (is_first) wake.notify_one();
   if (!appended.ok()) forget_folder_of(directory);
   return appended.ok();
+}
+
+// Called under rows_mutex.
+void Capture::State::note_append(const fs::path& folder, const Result<void>& appended) {
+  if (appended.ok()) {
+    failing.erase(folder);
+    return;
+  }
+  last_append = appended;
+  const Code code = appended.error().code;
+  const auto [before, is_new] = failing.try_emplace(folder, code);
+  if (is_new || std::exchange(before->second, code) != code) {
+    unlogged.insert_or_assign(folder, appended.error());
+  }
 }
 
 // What waits for the disk before an append is done here, without the lock that all captured
@@ -265,14 +284,16 @@ Result<void> Capture::State::sync_rows() {
 void Capture::sync_until_stopped(std::stop_token stop) {
   set_thread_name("capture");
   while (true) {
+    std::map<fs::path, Error> failures;
     {
       std::unique_lock lock(state_->rows_mutex);
       state_->wake.wait(lock, stop, [&] { return state_->has_unsynced; });
       if (!state_->has_unsynced) return;  // stopped, and all is durable
       state_->wake.wait_for(lock, stop, options_.flush_interval, [] { return false; });
-      if (!state_->last_append.ok()) {
-        log::warn("capture cannot write", {{"error", state_->last_append.error().message}});
-      }
+      failures = std::exchange(state_->unlogged, {});
+    }
+    for (const auto& [folder, error] : failures) {
+      log::warn("capture cannot write", {{"error", error.message}});
     }
     const auto synced = state_->sync_rows();
     if (!synced.ok()) log::warn("capture cannot sync", {{"error", synced.error().message}});

@@ -361,6 +361,44 @@ TEST_F(CaptureTest, a_disk_that_refuses_is_reported_and_counted) {
   EXPECT_FALSE(capture.append_labels("flights", {{.inference_id = "a", .label = 1}}).ok());
 }
 
+std::size_t count_of(std::string_view part, const std::string& text) {
+  std::size_t count = 0;
+  for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+TEST_F(CaptureTest, a_disk_that_refuses_is_logged_once_until_it_takes_rows_again) {
+  auto quick = options();
+  quick.flush_interval = std::chrono::milliseconds(1);
+  auto other = rows_of({"b"}, kJune);
+  other.endpoint = "hotels";
+  testing::internal::CaptureStderr();
+  {
+    Capture capture(quick, clock_);
+    // Each of the rows of another endpoint takes a round of the syncing thread.
+    const auto pass_rounds = [&] {
+      for (int round = 0; round < 5; ++round) {
+        const int before = Disk::syncs;
+        ASSERT_TRUE(capture.append_rows(other));
+        while (Disk::syncs == before) std::this_thread::yield();
+      }
+    };
+    ASSERT_TRUE(capture.append_rows(rows_of({"a"}, kJune)));
+    for (int day = 1; day <= 2; ++day) {
+      std::ofstream(directory_.path() / "flights" / "captured" / day_name(kJune + day * kDay))
+          << "a file where a directory should be";
+      for (int i = 0; i < 3; ++i) {
+        EXPECT_FALSE(capture.append_rows(rows_of({"a"}, kJune + day * kDay)));
+        pass_rounds();
+      }
+      EXPECT_TRUE(capture.append_rows(rows_of({"a"}, kJune)));
+    }
+    EXPECT_FALSE(capture.flush().ok()) << "rows were dropped since the last flush";
+  }
+  const std::string logged = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(count_of("capture cannot write", logged), 2u) << logged;
+}
+
 TEST_F(CaptureTest, labels_are_durable_up_to_the_root_although_rows_made_it) {
   auto slow = options();
   slow.root = directory_.path() / "capture";
