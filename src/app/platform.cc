@@ -165,7 +165,7 @@ struct Platform::Services {
         model_source(registry, artifacts, options.root / "cache"),
         capture(capture_options(options), clock),
         endpoints(*database, events, clock, ids, model_source, capture),
-        references(model_source, registry, tracking),
+        references(model_source, registry, tracking, lineage, *blobs),
         monitor(*database, events, clock, endpoints, capture, references, monitor_options(options)),
         projects(*database, clock, data_sets, pipelines, endpoints),
         triggers(*database, events, pipelines, engine, projects, clock),

@@ -176,7 +176,8 @@ struct Monitor::State {
   std::mutex& mutex_of(std::string_view endpoint);
   Result<std::shared_ptr<const Reference>> reference_of(const Context& ctx,
                                                         const std::string& model,
-                                                        const std::string& version);
+                                                        const std::string& version,
+                                                        std::int64_t window_ms);
   Result<void> close_windows(Work& work, Close close);
   Result<void> close_window(Work& work, std::int64_t start_ms, std::int64_t end_ms);
   Result<std::vector<Window>> measure_traffic(Work& work, std::int64_t start_ms,
@@ -262,8 +263,10 @@ std::mutex& Monitor::State::mutex_of(std::string_view endpoint) {
 
 Result<std::shared_ptr<const Reference>> Monitor::State::reference_of(const Context& ctx,
                                                                       const std::string& model,
-                                                                      const std::string& version) {
-  const std::string key = model + "\n" + version;
+                                                                      const std::string& version,
+                                                                      std::int64_t window_ms) {
+  // Another window has other windows of training rows: made before the endpoint asks for them.
+  const std::string key = model + "\n" + version + "\n" + std::to_string(window_ms);
   {
     const std::lock_guard lock(mutex);
     const auto known = known_references.find(key);
@@ -409,13 +412,14 @@ Result<std::vector<Window>> Monitor::State::measure_traffic(Work& work, std::int
 std::shared_ptr<const Reference> Monitor::State::reference_or_none(const Work& work,
                                                                    const std::string& model,
                                                                    const std::string& version) {
-  auto reference = reference_of(work.ctx, model, version);
+  auto reference = reference_of(work.ctx, model, version, work.plan.window_ms);
   if (reference.ok()) {
     const Reference& known = **reference;
     if (known.training_window_ms == 0 || known.training_window_ms == work.plan.window_ms) {
       return std::move(*reference);
     }
-    // The monitor's window was changed since the training: windows of another length tell nothing.
+    // The monitor's window was changed since the version was deployed: windows of another length
+    // tell nothing.
     Reference whole = known;
     for (auto& column : whole.columns) column.windows.clear();
     return std::make_shared<const Reference>(std::move(whole));
@@ -482,7 +486,7 @@ Result<void> Monitor::State::measure_due(Work& work, Close close) {
 Result<void> Monitor::State::measure_labels(Work& work, Window window, std::int64_t label_time_ms) {
   const Config& config = work.plan.config;
   const std::int64_t labels_until_ms = window.end_ms + work.plan.label_horizon_ms;
-  const auto reference = reference_of(work.ctx, window.model, window.version);
+  const auto reference = reference_of(work.ctx, window.model, window.version, work.plan.window_ms);
   const bool was_degraded = window.is_degraded;
   if (reference.ok()) {
     TRY(const auto scores,
@@ -542,7 +546,8 @@ Result<Monitor::Performance> Monitor::performance(const Context& ctx, std::strin
                                                   std::int64_t from_ms, std::int64_t to_ms) {
   TRY(const auto found, state_->endpoints.get(ctx, endpoint));
   TRY(const auto plan, plan_of(found.spec.monitor));
-  TRY(const auto reference, state_->reference_of(ctx, found.serving_model, found.serving_version));
+  TRY(const auto reference,
+      state_->reference_of(ctx, found.serving_model, found.serving_version, plan.window_ms));
   TRY(const auto scores,
       read_scores(state_->capture.root(), found.spec.name, {found.serving_model, ""},
                   {from_ms, to_ms, kNever}, *reference));

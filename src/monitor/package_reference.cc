@@ -33,9 +33,7 @@ void add_columns(const data::Statistics* statistics, std::string_view prefix,
   }
 }
 
-Result<void> add_windows(const json::Value& written, Reference& out) {
-  if (written.is_null()) return {};
-  TRY(auto windows, json::read_node<TrainingWindows>(written));
+Result<void> put_windows(TrainingWindows windows, Reference& out) {
   out.training_window_ms = windows.window_ms;
   for (auto& column : windows.columns) {
     const auto reference =
@@ -85,8 +83,13 @@ std::optional<ColumnReference> column_reference(const data::ColumnStatistics& st
 }
 
 PackageReferences::PackageReferences(serve::PackageSource& packages, registry::Registry& registry,
-                                     tracking::Tracking& tracking)
-    : packages_(packages), registry_(registry), tracking_(tracking) {}
+                                     tracking::Tracking& tracking, lineage::Lineage& lineage,
+                                     blob::Store& blobs)
+    : packages_(packages),
+      registry_(registry),
+      tracking_(tracking),
+      lineage_(lineage),
+      blobs_(blobs) {}
 
 Result<Reference> PackageReferences::reference(const Context& ctx, std::string_view model,
                                                std::string_view version) {
@@ -96,17 +99,33 @@ Result<Reference> PackageReferences::reference(const Context& ctx, std::string_v
   out.classes = package.metadata().classes;
   add_columns(package.statistics(), "", out.columns);
   add_columns(package.prediction_statistics(), kPredictionPrefix, out.columns);
-  TRY(add_windows(package.windows(), out));
-  TRY(out.metrics, promised(ctx, model, version));
+  TRY(const auto registered,
+      registry_.version(ctx, std::string(model), parse_int(version).value_or(0)));
+  TRY(add_windows(ctx, registered, out));
+  TRY(out.metrics, promised(ctx, registered));
   return out;
 }
 
-Result<std::map<std::string, double>> PackageReferences::promised(const Context& ctx,
-                                                                  std::string_view model,
-                                                                  std::string_view version) {
+// Versions that no pipeline deployed have none.
+Result<void> PackageReferences::add_windows(const Context& ctx,
+                                            const registry::ModelVersion& version, Reference& out) {
+  const auto tag =
+      std::find_if(version.tags.begin(), version.tags.end(),
+                   [](const registry::Tag& other) { return other.key == kTrainingWindowsTag; });
+  if (tag == version.tags.end()) return {};
+  TRY(const lineage::Tree tree, lineage_.tree(ctx, lineage::ArtifactId(tag->value)));
+  const lineage::File* file = tree.find(kTrainingWindowsFile);
+  if (file == nullptr) {
+    return data_loss("artifact " + tag->value + " has no file " + kTrainingWindowsFile);
+  }
+  TRY(const std::string text, blobs_.get(file->hash));
+  TRY(auto windows, json::read<TrainingWindows>(text));
+  return put_windows(std::move(windows), out);
+}
+
+Result<std::map<std::string, double>> PackageReferences::promised(
+    const Context& ctx, const registry::ModelVersion& registered) {
   std::map<std::string, double> metrics;
-  TRY(const auto registered,
-      registry_.version(ctx, std::string(model), parse_int(version).value_or(0)));
   if (registered.run_id.empty()) return metrics;
   const auto run = tracking_.run(ctx, tracking::RunId(registered.run_id));
   if (!run.ok()) return metrics;  // the run may have been deleted; the version serves on

@@ -12,10 +12,15 @@
 #include "monitor/drift.h"
 
 // The rows that a model was trained on, cut into windows as the monitor cuts traffic: what tells
-// how much one window differs from another when nothing has drifted. Made in training, kept in the
-// model package as JSON, read by the monitor.
+// how much one window differs from another when nothing has drifted. Made after the training as an
+// artifact of its own, since their length is the monitor's and no part of the model; found by the
+// tag that the deployed version bears, and read by the monitor.
 
 namespace ciclo::monitor {
+
+inline constexpr const char* kTrainingWindowsFile = "windows.json";  // of the artifact
+// Of a model version: the id of the artifact.
+inline constexpr const char* kTrainingWindowsTag = "ciclo.windows_artifact_id";
 
 struct TrainingWindows {
   struct Column {

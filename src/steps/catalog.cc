@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/json_fields.h"
 #include "base/text.h"
+#include "monitor/training_windows.h"
 #include "steps/champion.h"
 #include "steps/data_set.h"
 #include "steps/origin.h"
@@ -51,10 +52,12 @@ std::vector<StepKind> all_kinds() {
       process("tune", {{"train", true}, {"validation", true}}, {{"parameters", "file"}}),
       process("train", {{"train", true}, {"validation", true}, {"parameters", false}},
               {{"model", "model"}}),
+      process("window", {{"model", true}, {"train", true}, {"validation", true}},
+              {{"windows", "windows"}}),
       process("evaluate", {{"model", true}, {"test", true}}, {{"report", "report"}}),
       process("gate", {{"model", true}, {"test", true}}, {{"decision", "report"}}),
       service("register", {{"model", true}, {"decision", false}}),
-      service("deploy", {{"model", true}, {"decision", false}}),
+      service("deploy", {{"model", true}, {"decision", false}, {"windows", false}}),
   };
 }
 
@@ -257,6 +260,11 @@ Result<pipeline::ServiceResult> Catalog::deploy(const Context& context,
     if (run.spec.parameters.boolean_or("declared", false)) {
       TRY(declare(registry_, context, name, {model->hash, judged}));
     }
+  }
+  if (const pipeline::InputArtifact* windows = run.input("windows"); windows != nullptr) {
+    TRY(registry_.set_version_tag(
+        context, name, version->version,
+        {std::string(monitor::kTrainingWindowsTag), windows->artifact_id}));
   }
   if (endpoints_ == nullptr || run.spec.parameters.string_or("endpoint", "").empty()) {
     return pipeline::ServiceResult{};

@@ -27,10 +27,12 @@
 //   split     dataset                         train, validation, test
 //   tune      train, validation               parameters               random search
 //   train     train, validation, parameters?  model                    a model package
+//   window    model, train, validation        windows                  training rows by time, for
+//                                                                      the monitor
 //   evaluate  model, test                     report                   metrics, slices
 //   gate      model, test                     decision                 passed or refused, why
 //   register  model, decision?                –                        a version in the registry
-//   deploy    model, decision?                –                        alias, endpoint, monitor
+//   deploy    model, decision?, windows?      –                        alias, endpoint, monitor
 
 namespace ciclo::steps {
 

@@ -120,15 +120,16 @@ struct Step {
   Result<void> (*run)(Job&);
 };
 
-constexpr std::array<Step, 9> kSteps = {{{"ingest", ingest},
-                                         {"validate", validate},
-                                         {"assemble", assemble},
-                                         {"collect", collect},
-                                         {"split", split},
-                                         {"tune", tune},
-                                         {"train", train},
-                                         {"evaluate", evaluate},
-                                         {"gate", gate}}};
+constexpr std::array<Step, 10> kSteps = {{{"ingest", ingest},
+                                          {"validate", validate},
+                                          {"assemble", assemble},
+                                          {"collect", collect},
+                                          {"split", split},
+                                          {"tune", tune},
+                                          {"train", train},
+                                          {"window", window},
+                                          {"evaluate", evaluate},
+                                          {"gate", gate}}};
 
 Result<void> dispatch(Job& job) {
   for (const Step& step : kSteps) {

@@ -72,6 +72,7 @@ Result<void> collect(Job& job);
 Result<void> split(Job& job);
 Result<void> tune(Job& job);
 Result<void> train(Job& job);
+Result<void> window(Job& job);
 Result<void> evaluate(Job& job);
 Result<void> gate(Job& job);
 

@@ -13,7 +13,6 @@
 #include "steps/data_set.h"
 #include "steps/job.h"
 #include "steps/learning_data.h"
-#include "steps/reference_windows.h"
 #include "tune/sampler.h"
 
 namespace ciclo::steps {
@@ -237,8 +236,7 @@ Result<void> train(Job& job) {
                               .example = head(data.training_rows.features, 3),
                               .null_texts = parameters.null_texts,
                               .features = std::make_shared<data::Statistics>(std::move(statistics)),
-                              .predictions = nullptr,
-                              .windows = {}};
+                              .predictions = nullptr};
   parts.metadata.target = parameters.target;
   parts.metadata.parameters = checked;
   parts.metadata.training_rows = static_cast<std::int64_t>(data.training_labels.size());
@@ -247,9 +245,6 @@ Result<void> train(Job& job) {
     parts.predictions = std::make_shared<data::Statistics>(
         prediction_statistics(unwritten.signature().outputs, predictions));
   }
-  TRY(parts.windows,
-      reference_windows(job, *parts.features, parts.predictions.get(),
-                        train::Package::assemble(parts).signature().outputs, predictions));
   TRY(train::Package::assemble(std::move(parts)).write(job.output("model")));
   job.property("model", "learner", parameters.learner);
   job.property("model", "rounds", model->rounds());

@@ -120,18 +120,13 @@ std::int64_t window_ms_of(const Project& project) {
   return plan->window_ms;
 }
 
-// train → evaluate → gate → register → deploy: the same in training and retraining.
+// train → evaluate → gate → register → window → deploy: the same in training and retraining.
 void add_model(pipeline::PipelineSpec& spec, const Project& project, const json::Value& learning,
                const std::string& tuned) {
   pipeline::StepSpec& train = add(spec, "train", "train");
   train.inputs = {{"train", "split.train"}, {"validation", "split.validation"}};
   if (!tuned.empty()) train.inputs["parameters"] = tuned;
   train.parameters = learning;
-  if (!project.table.time.empty() && !project.monitor.is_null()) {
-    // The package tells the monitor how much one window of its length differs from another.
-    train.parameters["time"] = project.table.time;
-    train.parameters["window_ms"] = window_ms_of(project);
-  }
 
   pipeline::StepSpec& evaluate = add(spec, "evaluate", "evaluate");
   evaluate.inputs = {{"model", "train.model"}, {"test", "split.test"}};
@@ -153,9 +148,20 @@ void add_model(pipeline::PipelineSpec& spec, const Project& project, const json:
     enter.when = pipeline::Condition{"decision", "passed", true};
   }
   if (project.endpoint.empty()) return;
+  const bool has_windows = !project.table.time.empty() && !project.monitor.is_null();
+  if (has_windows) {
+    // A step of its own: the length of the monitor's windows is no part of the model.
+    pipeline::StepSpec& window = add(spec, "window", "window");
+    window.inputs = {
+        {"model", "train.model"}, {"train", "split.train"}, {"validation", "split.validation"}};
+    window.after = {"register"};
+    window.parameters["time"] = project.table.time;
+    window.parameters["window_ms"] = window_ms_of(project);
+  }
   pipeline::StepSpec& deploy = add(spec, "deploy", "deploy");
   deploy.inputs = {{"model", "train.model"}};
   if (gated) deploy.inputs["decision"] = "gate.decision";
+  if (has_windows) deploy.inputs["windows"] = "window.windows";
   deploy.after = {"register"};
   deploy.parameters["model"] = project.name;
   deploy.parameters["endpoint"] = project.endpoint;

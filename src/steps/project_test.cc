@@ -212,9 +212,25 @@ TEST(PipelinesOfProject, training_has_the_steps_that_the_project_asks_for) {
   auto full = parse_project(kFull, "ciclo.yaml");
   spec = training_pipeline(*full, submission_of(*full));
   ASSERT_TRUE(spec.ok());
-  EXPECT_EQ(names_of(*spec),
-            (std::vector<std::string>{"ingest_customers", "ingest_visits", "assemble", "split",
-                                      "tune", "train", "evaluate", "gate", "register", "deploy"}));
+  EXPECT_EQ(names_of(*spec), (std::vector<std::string>{
+                                 "ingest_customers", "ingest_visits", "assemble", "split", "tune",
+                                 "train", "evaluate", "gate", "register", "window", "deploy"}));
+}
+
+TEST(PipelinesOfProject, the_window_of_the_monitor_is_told_to_no_step_before_the_registry) {
+  const auto steps_with = [](const char* window) {
+    std::string text = kFull;
+    text.replace(text.find("window: 1d"), 10, std::string("window: ") + window);
+    auto project = parse_project(text, "ciclo.yaml");
+    return training_pipeline(*project, submission_of(*project))->steps;
+  };
+  const auto days = steps_with("1d");
+  const auto weeks = steps_with("7d");
+  ASSERT_EQ(days.size(), weeks.size());
+  for (std::size_t i = 0; i < days.size(); ++i) {
+    const bool is_told = days[i].kind == "window" || days[i].kind == "deploy";
+    EXPECT_EQ(days[i].parameters == weeks[i].parameters, !is_told) << days[i].name;
+  }
 }
 
 TEST(PipelinesOfProject, edges_of_every_pipeline_resolve) {

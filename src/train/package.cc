@@ -48,13 +48,11 @@ struct WrittenPackage {
 struct WrittenStatistics {
   std::optional<data::Statistics> features;
   std::optional<data::Statistics> predictions;
-  json::Value windows;
 
   template <class V>
   void fields(V& v) {
     v("features", features);
     v("predictions", predictions);
-    v.or_default("windows", windows);
   }
 };
 
@@ -206,7 +204,6 @@ Result<Package> Package::load(const fs::path& directory) {
   };
   parts.features = share(statistics.features);
   parts.predictions = share(statistics.predictions);
-  parts.windows = std::move(statistics.windows);
   return assemble(std::move(parts));
 }
 
@@ -222,7 +219,6 @@ Result<void> Package::write(const fs::path& directory) const {
   WrittenStatistics statistics;
   if (parts.features) statistics.features = *parts.features;
   if (parts.predictions) statistics.predictions = *parts.predictions;
-  statistics.windows = parts.windows;
   TRY(write_file_durably(directory / "statistics.json", json::write(statistics)));
   TRY(write_file_durably(directory / "lineage.json", json::dump_pretty(parts.lineage)));
 
@@ -260,7 +256,6 @@ const data::Statistics* Package::statistics() const { return state_->parts.featu
 const data::Statistics* Package::prediction_statistics() const {
   return state_->parts.predictions.get();
 }
-const json::Value& Package::windows() const { return state_->parts.windows; }
 
 Result<Predictions> Package::predict(const data::Batch& rows) const {
   const auto& transform = state_->parts.transform;

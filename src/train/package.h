@@ -31,7 +31,7 @@ struct Statistics;
 //   package.json            task, classes, learner, parameters, signature, importance, example
 //   model.ubj|.lgb|.json    the model in its library's own format
 //   transform.json
-//   statistics.json         {"features": …, "predictions": …}, as data::Statistics; "windows"
+//   statistics.json         {"features": …, "predictions": …}, as data::Statistics
 //   lineage.json            what the caller knows about the origin: facts of the content (hashes,
 //                           parameters, versions) and no ids, so that equal training writes equal
 //                           bytes
@@ -111,8 +111,6 @@ class Package {
     // (columns named as Signature::outputs) on rows that were not trained on. May be null.
     std::shared_ptr<const data::Statistics> features;
     std::shared_ptr<const data::Statistics> predictions;
-    // How windows of the training rows differ, as the monitor writes and reads it; null: unknown.
-    json::Value windows;
   };
 
   // A package in memory: predicts at once, and can be written.
@@ -132,7 +130,6 @@ class Package {
   // Null when the package was written without.
   const data::Statistics* statistics() const;
   const data::Statistics* prediction_statistics() const;
-  const json::Value& windows() const;
 
   // The batch may hold more columns than the signature, in any order; nulls are allowed.
   // invalid_argument names a column that is missing or of the wrong kind (text or not). Uses the
