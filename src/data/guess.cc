@@ -77,6 +77,15 @@ constexpr double kYearMs = 365.25 * 86'400'000;
 constexpr double kBirthYears = 3;
 constexpr double kLongBefore = 10;
 
+// No event of a table lies there: 9999-12-31, 2999-12-31 and 2262-04-11, the last day that 64 bits
+// of nanoseconds can tell, stand for "never". Later than the dates of tables that were moved into
+// the future to hide whose they are, which reach 2214.
+constexpr double kNeverMs = 280 * kYearMs;  // 2250-01-01 since 1970
+
+bool tells_of_never(const ColumnStatistics& column) {
+  return column.max && *column.max >= kNeverMs;
+}
+
 bool named_as_birth(std::string_view name) {
   static constexpr std::array<std::string_view, 7> kBirthWords = {
       "birth", "dob", "born", "birthday", "birthdate", "birthtime", "birthdt"};
@@ -377,11 +386,11 @@ class Guesser {
     if (!column.min || !column.max || !column.mean) return false;
     if (named_as_birth(column.name) && *column.max - *column.min > kBirthYears * kYearMs)
       return true;
-    return std::any_of(statistics_.columns.begin(), statistics_.columns.end(),
-                       [&](const ColumnStatistics& other) {
-                         return other.type == ColumnType::kTimestamp && other.mean &&
-                                *other.mean - *column.mean > kLongBefore * kYearMs;
-                       });
+    return std::any_of(
+        statistics_.columns.begin(), statistics_.columns.end(), [&](const ColumnStatistics& other) {
+          return other.type == ColumnType::kTimestamp && other.mean && !tells_of_never(other) &&
+                 *other.mean - *column.mean > kLongBefore * kYearMs;
+        });
   }
 
   void choose_time() {
@@ -392,7 +401,7 @@ class Guesser {
     for (const auto& column : statistics_.columns) {
       if (column.type != ColumnType::kTimestamp || column.nulls > 0 || column.distinct < 2)
         continue;
-      if (is_long_before(column)) continue;
+      if (tells_of_never(column) || is_long_before(column)) continue;
       if (best == nullptr || rank(column) > rank(*best)) best = &column;
     }
     if (best != nullptr) guess_.time_column = best->name;

@@ -127,6 +127,20 @@ TEST_F(Guesses, take_no_date_of_birth_for_the_time) {
       "birth_time");
 }
 
+TEST_F(Guesses, take_no_heed_of_times_that_stand_for_never) {
+  const std::string seen =
+      "i % 2 = 0 AS y, TIMESTAMP '2024-01-01' + to_hours((i // 9)::INTEGER) AS seen";
+  for (const char* never : {"9999-12-31", "2262-04-11"}) {
+    const std::string until = std::string("CASE WHEN i % 3 = 0 THEN TIMESTAMP '2024-02-01' + ") +
+                              "to_hours(i::INTEGER) ELSE TIMESTAMP '" + never + "' END";
+    EXPECT_EQ(guess(seen + ", " + until + " AS valid_to", "y").time_column, "seen") << never;
+    EXPECT_EQ(guess("i % 2 = 0 AS y, " + until + " AS valid_to", "y").time_column, "") << never;
+  }
+  // Moved as a whole to hide whose they are.
+  EXPECT_EQ(guess("i % 2 = 0 AS y, TIMESTAMP '2150-01-01' + to_hours(i) AS seen", "y").time_column,
+            "seen");
+}
+
 TEST_F(Guesses, suspect_columns_that_hold_the_answer) {
   const Guess guess = this->guess(
       "hash(i) % 4 = 0 AS y, (hash(i) % 4 = 0)::INTEGER + 5 AS copy, CASE WHEN hash(i) % 4 = 0 "
