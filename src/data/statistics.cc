@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <charconv>
 #include <cmath>
 #include <mutex>
 #include <thread>
@@ -13,6 +12,7 @@
 #include "base/json_fields.h"
 #include "base/text.h"
 #include "base/worker_pool.h"
+#include "data/number_name.h"
 #include "data/sketch.h"
 
 namespace ciclo::data {
@@ -27,18 +27,12 @@ constexpr std::size_t kColumnsAtOnce = 32;
 
 using Weighted = std::vector<std::pair<double, std::int64_t>>;
 
-std::string number_text(double value) {
-  char buffer[32];
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value).ptr;
-  return std::string(buffer, end);
-}
-
 std::string value_text(ColumnType type, double value) {
   if (type == ColumnType::kBoolean) return value == 0 ? "false" : "true";
   if (type == ColumnType::kTimestamp && std::abs(value) < 1e14) {
     return format_utc(static_cast<std::int64_t>(std::floor(value)));
   }
-  return number_text(value);
+  return number_name(value);
 }
 
 // Count, mean and sum of squared deviations, merged by Chan, Golub and LeVeque (1979).

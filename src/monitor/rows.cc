@@ -2,13 +2,12 @@
 #include "monitor/rows.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cmath>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
+#include "data/number_name.h"
 #include "train/label.h"
 
 namespace ciclo::monitor {
@@ -103,11 +102,7 @@ double TrafficParts::covered_share(const Served& served) const {
   return static_cast<double>(covered) / static_cast<double>(all);
 }
 
-std::string category_of_number(double number) {
-  std::array<char, 32> digits{};
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number);
-  return std::string(digits.data(), end.ptr);
-}
+std::string category_of_number(double number) { return data::number_name(number); }
 
 std::string category_of(json::View value) {
   switch (value.kind()) {

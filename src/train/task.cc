@@ -11,8 +11,8 @@
 #include <unordered_map>
 #include <utility>
 
-#include "base/json.h"
 #include "base/text.h"
+#include "data/number_name.h"
 
 namespace ciclo::train {
 namespace {
@@ -20,14 +20,9 @@ namespace {
 constexpr std::size_t kClassesMax = 1'000;
 constexpr std::array<std::string_view, 3> kTaskNames = {"binary", "multiclass", "regression"};
 
-// The name of a class: the text, "true", a whole number without a fraction, a number.
 std::string class_name(const data::Column& label, double number) {
   if (label.type == data::ColumnType::kBoolean) return number != 0 ? "true" : "false";
-  constexpr double kExact = 9007199254740992;  // 2^53
-  if (std::trunc(number) == number && std::abs(number) < kExact) {
-    return std::to_string(static_cast<std::int64_t>(number));
-  }
-  return json::dump(json::Value(number));
+  return data::number_name(number);
 }
 
 Result<void> check_present(const data::Column& label) {
