@@ -171,6 +171,7 @@ struct Platform::Services {
         triggers(*database, events, pipelines, engine, projects, clock),
         live(clock, [this](auto time) { events.wait(events_seen, time); }) {
     catalog.set_endpoints(&endpoints);
+    model_runs.set_pipelines(&pipelines);
     add_routes();
   }
 

@@ -2,6 +2,8 @@
 #include "steps/model_runs.h"
 
 #include <filesystem>
+#include <map>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -193,8 +195,20 @@ Result<void> ModelRuns::keep_evidence(const Context& context, const pipeline::St
   return {};
 }
 
-// The reports on the tables that the training rows came from: they were written before the run
-// began, perhaps by an earlier pipeline run.
+// By which the steps of the pipeline run stand: its own, and those that cached ones were taken
+// from.
+Result<std::set<std::string>> ModelRuns::executions_of(const Context& context,
+                                                       const pipeline::PipelineRunId& id) {
+  std::set<std::string> ids;
+  if (pipelines_ == nullptr) return ids;
+  TRY(const pipeline::PipelineRunView view, pipelines_->get(context, id));
+  for (const auto& step : view.steps) ids.insert(step.execution_id);
+  return ids;
+}
+
+// The reports on the tables that the training rows came from, one a table: the table may have been
+// validated against several schemas, and the one that counts is that of this pipeline run. A
+// retraining validates nothing; of the tables below its rows the newest report stands.
 Result<void> ModelRuns::link_validations(const Context& context, const pipeline::StepRun& run,
                                          const tracking::ArtifactPath& directory) {
   const pipeline::InputArtifact* rows = run.input("train");
@@ -202,22 +216,31 @@ Result<void> ModelRuns::link_validations(const Context& context, const pipeline:
   TRY(const lineage::Graph origin,
       lineage_.upstream(context, lineage::ArtifactId(rows->artifact_id),
                         lineage::Limits().depth_max));
-  std::vector<tracking::ArtifactLink> links;
+  TRY(const std::set<std::string> own, executions_of(context, run.pipeline_run_id));
+  std::map<std::string, tracking::ArtifactLink> links;  // by table
+  const auto add = [&](const lineage::Execution& execution) -> Result<void> {
+    const json::Value* parameters = execution.properties.find("parameters");
+    const std::string table = parameters == nullptr ? "" : parameters->string_or("table", "");
+    const bool is_own = own.contains(execution.execution_id.str());
+    if (links.contains(table) && !is_own) return {};
+    TRY(const lineage::Tree tree, lineage_.tree(context, execution.outputs.front().artifact_id));
+    const lineage::File* file = tree.find("validation.json");
+    if (file == nullptr) return {};
+    TRY(const auto name, tracking::ArtifactPath::parse("validation_" + table + ".json"));
+    links.insert_or_assign(table, tracking::ArtifactLink{directory / name, file->hash, file->size});
+    return {};
+  };
   for (const auto& artifact : origin.artifacts) {
     if (artifact.type != "dataset") continue;
     TRY(const lineage::Graph uses, lineage_.downstream(context, artifact.artifact_id, 1));
     for (const auto& execution : uses.executions) {
       if (execution.kind != "validate" || execution.outputs.empty()) continue;
-      TRY(const lineage::Tree tree, lineage_.tree(context, execution.outputs.front().artifact_id));
-      const lineage::File* file = tree.find("validation.json");
-      if (file == nullptr) continue;
-      const json::Value* parameters = execution.properties.find("parameters");
-      const std::string table = parameters == nullptr ? "" : parameters->string_or("table", "");
-      TRY(const auto name, tracking::ArtifactPath::parse("validation_" + table + ".json"));
-      links.push_back({directory / name, file->hash, file->size});
+      TRY(add(execution));
     }
   }
-  return artifacts_.link(context, links);
+  std::vector<tracking::ArtifactLink> chosen;
+  for (const auto& [table, link] : links) chosen.push_back(link);
+  return artifacts_.link(context, chosen);
 }
 
 void ModelRuns::ended(const pipeline::StepRun& run, pipeline::State state,

@@ -4,6 +4,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 #include "base/result.h"
 #include "lineage/lineage.h"
 #include "pipeline/observer.h"
+#include "pipeline/pipeline.h"
 #include "tracking/artifacts.h"
 #include "tracking/tracking.h"
 
@@ -31,6 +33,10 @@ class ModelRuns final : public pipeline::StepObserver {
   // All must outlive the observer.
   ModelRuns(tracking::Tracking& tracking, lineage::Lineage& lineage,
             tracking::Artifacts& artifacts);
+
+  // Tells which reports are those of a pipeline run; without (set before the first run) the newest
+  // of each table is taken.
+  void set_pipelines(pipeline::Pipelines* pipelines) { pipelines_ = pipelines; }
 
   void started(const pipeline::StepRun& run) override;
   void said(const pipeline::StepRun& run, std::span<const pipeline::StepMessage> messages) override;
@@ -58,12 +64,15 @@ class ModelRuns final : public pipeline::StepObserver {
 
   Result<void> keep_evidence(const Context& context, const pipeline::StepRun& run,
                              const tracking::RunId& id);
+  Result<std::set<std::string>> executions_of(const Context& context,
+                                              const pipeline::PipelineRunId& id);
   Result<void> link_validations(const Context& context, const pipeline::StepRun& run,
                                 const tracking::ArtifactPath& directory);
 
   tracking::Tracking& tracking_;
   lineage::Lineage& lineage_;
   tracking::Artifacts& artifacts_;
+  pipeline::Pipelines* pipelines_ = nullptr;
   std::mutex mutex_;
   std::map<std::string, tracking::RunId>
       runs_;  // execution → run, while it runs; guarded by mutex_
