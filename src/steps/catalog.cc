@@ -187,6 +187,7 @@ Result<pipeline::StepCommand> Catalog::command(const Context& context,
     TRY(const Opponent against,
         opponent(registry_, context, run.spec.parameters.string_or("model", ""), model->hash));
     command.context["champion"] = against.identity;
+    if (!against.obstacle.empty()) command.context["champion_obstacle"] = against.obstacle;
     if (against.version) {
       TRY(const auto source, tracking::ArtifactPath::from_uri(against.version->storage_uri));
       const auto directory = std::filesystem::path(run.work) / "champion";

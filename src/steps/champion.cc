@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/check.h"
 #include "base/text.h"
 
 namespace ciclo::steps {
@@ -12,6 +13,7 @@ namespace {
 constexpr const char* kDeclaredTag = "ciclo.declared_artifact";
 constexpr const char* kDeclaredAgainstTag = "ciclo.declared_judged_against";
 constexpr std::int64_t kMovesMax = 1'000;
+constexpr std::size_t kIdentityShown = 12;  // characters of a hash that tell it from others
 
 std::string tag_of(const std::vector<registry::Tag>& tags, std::string_view key) {
   for (const auto& tag : tags) {
@@ -36,6 +38,25 @@ Result<std::optional<registry::ModelVersion>> predecessor(registry::Registry& re
   return std::optional<registry::ModelVersion>();
 }
 
+constexpr std::string_view kByNumber = "version ";
+
+// The version with that identity; nullopt when it is gone. A number alone may have been given again
+// after the model was deleted: to a version that has an artifact, and so another identity.
+Result<std::optional<registry::ModelVersion>> version_of_identity(registry::Registry& registry,
+                                                                  const Context& context,
+                                                                  const std::string& model,
+                                                                  const std::string& wanted) {
+  if (!wanted.starts_with(kByNumber)) {
+    return version_of_artifact(registry, context, model, wanted);
+  }
+  const auto number = parse_int(wanted.substr(kByNumber.size()));
+  CHECK(number.has_value());  // identity() wrote it
+  auto found = registry.version(context, model, *number);
+  if (!found.ok() && found.error().code != Code::kNotFound) return found.error();
+  if (!found.ok() || identity(*found) != wanted) return std::optional<registry::ModelVersion>();
+  return std::optional(std::move(found).value());
+}
+
 Opponent opponent_from(std::optional<registry::ModelVersion> version) {
   Opponent out;
   if (version) out.identity = identity(*version);
@@ -51,7 +72,7 @@ std::string artifact_hash(const registry::ModelVersion& version) {
 
 std::string identity(const registry::ModelVersion& version) {
   const std::string hash = artifact_hash(version);
-  return hash.empty() ? "version " + std::to_string(version.version) : hash;
+  return hash.empty() ? std::string(kByNumber) + std::to_string(version.version) : hash;
 }
 
 Result<std::optional<registry::ModelVersion>> version_of_artifact(registry::Registry& registry,
@@ -90,7 +111,11 @@ Result<Opponent> opponent(registry::Registry& registry, const Context& context,
     Opponent out;
     out.identity = declared.judged_against;
     if (out.identity == kNobody) return out;
-    TRY(out.version, version_of_artifact(registry, context, model, out.identity));
+    TRY(out.version, version_of_identity(registry, context, model, out.identity));
+    if (!out.version) {
+      out.obstacle = "the champion that it was judged against when it was deployed (" +
+                     out.identity.substr(0, kIdentityShown) + ") is not in the registry any more";
+    }
     return out;
   }
   TRY(auto champion, registry.find_by_alias(context, model, kChampion));

@@ -57,6 +57,7 @@ Result<void> declare(registry::Registry& registry, const Context& context, const
 struct Opponent {
   std::string identity = kNobody;
   std::optional<registry::ModelVersion> version;  // nullopt: nobody, or it was deleted since
+  std::string obstacle;  // why it cannot be compared any more; empty when it can, or is nobody
 };
 Result<Opponent> opponent(registry::Registry& registry, const Context& context,
                           const std::string& model, const std::string& hash);

@@ -78,6 +78,32 @@ TEST_P(ChampionTest, the_declared_model_keeps_its_opponent) {
   EXPECT_EQ(opponent_of("retrained"), "bb") << "the champion meets the one before it";
 }
 
+TEST_P(ChampionTest, an_opponent_without_an_artifact_is_found_by_its_number) {
+  add("");
+  move_by_hand(add(""));
+  deploy(add("aa"), "version 2");
+  const auto found = opponent(registry_, context_, "churn", "aa").value();
+  EXPECT_EQ(found.identity, "version 2");
+  ASSERT_TRUE(found.version.has_value());
+  EXPECT_EQ(found.version->version, 2);
+  EXPECT_EQ(found.obstacle, "");
+}
+
+TEST_P(ChampionTest, an_opponent_that_is_gone_is_an_obstacle_and_not_nobody) {
+  deploy(add("aa"), kNobody);
+  EXPECT_EQ(opponent(registry_, context_, "churn", "aa")->obstacle, "");
+  deploy(add("bb"), "aa");
+  ASSERT_TRUE(registry_.delete_version(context_, "churn", 1).ok());
+  EXPECT_EQ(opponent(registry_, context_, "churn", "bb")->obstacle,
+            "the champion that it was judged against when it was deployed (aa) is not in the "
+            "registry any more");
+  move_by_hand(add(""));
+  deploy(add("cc"), "version 3");
+  ASSERT_TRUE(registry_.delete_version(context_, "churn", 3).ok());
+  EXPECT_FALSE(opponent(registry_, context_, "churn", "cc")->version.has_value());
+  EXPECT_NE(opponent(registry_, context_, "churn", "cc")->obstacle, "");
+}
+
 TEST_P(ChampionTest, the_same_content_is_the_same_opponent_under_another_number) {
   deploy(add("aa"), kNobody);
   ASSERT_TRUE(registry_.delete_model(context_, "churn").ok());

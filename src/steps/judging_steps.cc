@@ -90,6 +90,7 @@ bool is_about_rows(const Error& error) {
 Result<Champion> judge_champion(const Job& job, const Judged& challenger) {
   const std::string directory = job.environment().string_or("champion_directory", "");
   Champion champion;
+  champion.obstacle = job.environment().string_or("champion_obstacle", "");
   if (directory.empty()) return champion;
   const std::string name =
       "champion version " + job.environment().string_or("champion_version", "");
