@@ -10,9 +10,9 @@
 namespace ciclo::data {
 namespace {
 
-// Functions whose value is not decided by their arguments: with them the same data would give
-// another table.
-constexpr std::array<std::string_view, 31> kUnstable = {"random",
+// Functions whose value is not decided by their arguments, or that are called for something else
+// than their value: with them the same data would give another table.
+constexpr std::array<std::string_view, 41> kUnstable = {"random",
                                                         "setseed",
                                                         "uuid",
                                                         "uuidv4",
@@ -42,10 +42,21 @@ constexpr std::array<std::string_view, 31> kUnstable = {"random",
                                                         "current_database",
                                                         "current_query",
                                                         "current_connection_id",
-                                                        "version"};
+                                                        "version",
+                                                        "current_query_id",
+                                                        "current_transaction_id",
+                                                        "stats",
+                                                        "format_type",
+                                                        "in_search_path",
+                                                        "get_block_size",
+                                                        "pg_get_constraintdef",
+                                                        "pg_get_viewdef",
+                                                        "sleep_ms",
+                                                        "write_log"};
 
 // Functions that make several rows of one.
-constexpr std::array<std::string_view, 3> kMakeRows = {"unnest", "unlist", "generate_subscripts"};
+constexpr std::array<std::string_view, 4> kMakeRows = {"unnest", "unlist", "generate_subscripts",
+                                                       "regexp_split_to_table"};
 
 constexpr std::array<std::string_view, 6> kUnstableWords = {"current_timestamp", "current_date",
                                                             "current_time",      "localtime",
