@@ -50,7 +50,7 @@ void print_findings(const json::Value& validation) {
 }  // namespace
 
 Result<void> data_add(Session& session, const DataAddOptions& options) {
-  TRY(Api * api, session.api());
+  TRY(Api * api, session.api_or_new());
   TRY(const auto files, expand_below(".", options.files));
   json::Value list = json::Value::array();
   for (const auto& file : files) {

@@ -75,7 +75,7 @@ Result<json::Value> request_body(const PredictOptions& options) {
 }  // namespace
 
 Result<void> predict(Session& session, const PredictOptions& options) {
-  TRY(Api * api, session.existing_api());
+  TRY(Api * api, session.api());
   TRY(const json::Value body, request_body(options));
   TRY(const json::Value answer,
       api->post("/endpoints/" + http::percent_encode(options.endpoint) + "/invocations", body));

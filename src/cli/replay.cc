@@ -436,7 +436,7 @@ Result<void> replay(Session& session, const ReplayOptions& options) {
   if (project.endpoint.empty()) return failed_precondition("the project deploys to no endpoint");
   TRY(const std::int64_t delay, steps::parse_duration(options.label_delay));
   TRY(const Traffic traffic, read_traffic(project, session.project, options));
-  TRY(Api * api, session.existing_api());
+  TRY(Api * api, session.api());
   Replay replay(session, *api, project, options, delay);
   TRY(replay.run(traffic));
   TRY(const json::Value report, replay.report(traffic));

@@ -169,7 +169,7 @@ Result<void> run(Session& session, const RunOptions& options) {
   }
   TRY(const steps::Project project, load_project(session.project, options.set));
   TRY(const SourceFiles files, find_sources(project, session.project));
-  TRY(Api * api, session.api());
+  TRY(Api * api, session.api_or_new());
   TRY(const steps::Submission submission, prepare_submission(*api, project, files));
   if (options.plan) return print_plan(session, *api, submission);
   TRY(const json::Value started, api->post("/api/v1/projects/runs", json::to_value(submission)));

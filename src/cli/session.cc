@@ -5,7 +5,7 @@
 
 namespace ciclo::cli {
 
-Result<Api*> Session::api() {
+Result<Api*> Session::api_or_new() {
   if (api_ != nullptr) return api_.get();
   if (!server.empty()) {
     TRY(api_, wiring_.open_remote(server));
@@ -15,12 +15,12 @@ Result<Api*> Session::api() {
   return api_.get();
 }
 
-Result<Api*> Session::existing_api() {
+Result<Api*> Session::api() {
   if (api_ == nullptr && server.empty() && !std::filesystem::exists(local_root())) {
     return failed_precondition("nothing was run here yet: there is no " + local_root().string() +
                                "; `ciclo run` makes it, or name a platform with --server");
   }
-  return api();
+  return api_or_new();
 }
 
 std::filesystem::path Session::local_root() const {

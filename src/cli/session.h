@@ -29,12 +29,12 @@ class Session {
   std::filesystem::path project = ".";  // --project
   std::filesystem::path root;           // --root; empty: PROJECT/.ciclo
 
-  // The platform that the options name; opened at the first call, and made when it is one of this
-  // process that is not there yet.
-  Result<Api*> api();
-  // The same for commands that only make sense on what is there: failed_precondition, and nothing
+  // The platform that the options name; opened at the first call. failed_precondition, and nothing
   // is made, when a platform of this process has no root directory yet.
-  Result<Api*> existing_api();
+  Result<Api*> api();
+  // The same for commands that bring something: makes the platform of this process where it is not
+  // there yet.
+  Result<Api*> api_or_new();
 
   // Prints the document when --json was given; otherwise calls `print`.
   void show(const json::Value& document, const std::function<void()>& print);
