@@ -26,7 +26,7 @@ $ ciclo run --server {{server}}
 
 GET /api/v1/endpoints/windows
 --- 200
-{"serving_version": "1", "spec": {"monitor": {"window": "1d"}}}
+{"serving_version": "1", "monitor": {"window": "1d"}}
 
 $ ciclo run --set monitor.window=7d --server {{server}} --json
 --- 0
@@ -38,11 +38,11 @@ $ ciclo run --set monitor.window=7d --server {{server}} --json
     {"name": "evaluate", "state": "cached"},
     {"name": "gate", "state": "cached"},
     {"name": "register", "state": "cached"},
-    {"name": "window", "state": "succeeded", "why": "parameters.window_ms changed from 86400000 to 604800000"},
+    {"name": "window", "state": "succeeded", "why": "window_ms changed from 86400000 to 604800000"},
     {"name": "deploy", "state": "succeeded"}
 ]}
 
 GET /api/v1/endpoints/windows
 --- 200
-{"serving_version": "1", "spec": {"monitor": {"window": "7d"}}}
+{"serving_version": "1", "monitor": {"window": "7d"}}
 

@@ -7,7 +7,7 @@ $ for command in "lineage churn/1" "runs list" "runs show x" "models list" "mode
 
 $ ciclo models promote churn 1
 --- 1
-2> ciclo: nothing was run here yet: there is no ./.ciclo
+2> ciclo: nothing was run here yet: there is no ./.ciclo; `ciclo run` makes it, or name a platform with --server
 
 $ ls -A
 --- 0
@@ -22,5 +22,5 @@ t version 1: 1 rows, {{any}}
 
 $ ciclo data list
 --- 0
-{{any}}
-t {{any}}
+...
+t  {{any}}

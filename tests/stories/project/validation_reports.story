@@ -29,11 +29,11 @@ $ ciclo run --server {{server}}
 --- 0
 ...
 
-$ ciclo run --set data.numbers.schema=whole.yaml --set train.parameters.max_depth=3 --server {{server}}
+$ sed -i s/narrow.yaml/whole.yaml/ ciclo.yaml && ciclo run --set train.parameters.max_depth=3 --server {{server}}
 --- 0
 ...
 
-$ ciclo run --set train.parameters.max_depth=4 --server {{server}}
+$ sed -i s/whole.yaml/narrow.yaml/ ciclo.yaml && ciclo run --set train.parameters.max_depth=4 --server {{server}}
 --- 0
 ...
 
