@@ -76,6 +76,9 @@ $ ciclo server --root other --log-level loud
 
 # A command that runs its own platform reads the same keys, from the environment and from a file.
 
+$ mkdir mine
+--- 0
+
 $ env CICLO_PIPELINE_PARALLEL_MAX=99 ciclo runs list --root mine
 --- 1
 2> ciclo: pipeline.parallel_max must lie between 1 and 64, got 99
@@ -84,7 +87,7 @@ $ env CICLO_PIPELINE_PARALLEL_MAX=99 ciclo runs list --root mine
 database: sqlite:elsewhere/kept.db
 root: from_file
 
-$ ciclo runs list --config database.yaml && test -e elsewhere/kept.db && test -e from_file/lock && test ! -e .ciclo
+$ mkdir from_file && ciclo runs list --config database.yaml && test -e elsewhere/kept.db && test -e from_file/lock && test ! -e .ciclo
 --- 0
 
 $ env CICLO_DATABASE=sqlite:env.db ciclo runs list --root mine && test -e env.db && test ! -e mine/ciclo.db
