@@ -245,7 +245,7 @@ def rows_of(count):
     chance = random.Random(7)
     for number in range(count):
         yield (
-            f"{number:032x}",
+            f"{count:012x}{number:020x}",
             1_700_000_000_000 + number,
             [(f"m{key}", chance.random()) for key in range(5)],
             [(f"p{key}", str(chance.randrange(10))) for key in range(5)],
