@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cerrno>
 #include <filesystem>
+#include <limits>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -72,13 +73,36 @@ Result<Temporary> create_temporary(const fs::path& folder) {
   }
 }
 
-void remove_leftovers(const fs::path& folder) {
+std::int64_t touched_ms_of(const struct stat& status) {
+  return std::int64_t{status.st_mtim.tv_sec} * 1000 + status.st_mtim.tv_nsec / 1'000'000;
+}
+
+// What no writer holds locked.
+Store::Leftovers sweep_temporary(const fs::path& folder, std::int64_t before_ms,
+                                 Store::Sweep sweep) {
+  Store::Leftovers left;
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(folder, ignored)) {
     const Descriptor file(::open(entry.path().c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+    struct stat status {};
     if (!file.is_open() || ::flock(file.get(), LOCK_EX | LOCK_NB) != 0) continue;
-    ::unlink(entry.path().c_str());
+    if (::fstat(file.get(), &status) != 0 || touched_ms_of(status) >= before_ms) continue;
+    if (sweep == Store::Sweep::kRemove && ::unlink(entry.path().c_str()) != 0) continue;
+    ++left.count;
+    left.bytes += static_cast<std::uint64_t>(status.st_size);
   }
+  return left;
+}
+
+// Held while an object of the folder comes, is touched (both shared) or goes (exclusive). Other
+// threads and processes see it; the end of a process ends it.
+Result<Descriptor> lock_folder(const fs::path& folder, int operation) {
+  Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory.is_open()) return file_error("open", folder, errno);
+  while (::flock(directory.get(), operation) != 0) {
+    if (errno != EINTR) return file_error("lock", folder, errno);
+  }
+  return directory;
 }
 
 class LocalStore final : public Store {
@@ -92,9 +116,15 @@ class LocalStore final : public Store {
                     const std::function<Result<void>(std::string_view)>& piece) override;
   Result<std::string> local_path(const Hash& hash) override;
   Result<void> remove(const Hash& hash) override;
+  Result<std::uint64_t> touch(const Hash& hash) override;
+  Result<void> list(const std::function<Result<void>(const Stored&)>& on_value) override;
+  Result<bool> remove_untouched(const Hash& hash, std::int64_t before_ms) override;
+  Result<Leftovers> sweep_leftovers(std::int64_t before_ms, Sweep sweep) override {
+    return sweep_temporary(temporary_, before_ms, sweep);
+  }
 
   // Gives a written and synced file its place. Durable when it returns success.
-  Result<void> place(const fs::path& temporary, const Hash& hash);
+  Result<void> place(const Temporary& temporary, const Hash& hash);
 
  private:
   fs::path folder_of(const Hash& hash) const { return objects_ / hash.substr(0, 2); }
@@ -138,7 +168,7 @@ class LocalWriter final : public Writer {
       return file_error("set the mode of", temporary_.path, errno);
     }
     if (::fsync(temporary_.file.get()) != 0) return file_error("sync", temporary_.path, errno);
-    TRY(store_.place(temporary_.path, committed.hash));
+    TRY(store_.place(temporary_, committed.hash));
     is_placed_ = true;
     return committed;
   }
@@ -158,12 +188,19 @@ Result<std::unique_ptr<Writer>> LocalStore::create() {
 }
 
 // The rename replaces an equal value when there is one: its bytes are the same, and whoever reads
-// the old file goes on reading it.
-Result<void> LocalStore::place(const fs::path& temporary, const Hash& hash) {
+// the old file goes on reading it. The touched time is the file's time of modification, set anew
+// because the last piece may have been written long ago.
+Result<void> LocalStore::place(const Temporary& temporary, const Hash& hash) {
   TRY(make_folder(hash));
   const fs::path target = path_of(hash);
-  if (::rename(temporary.c_str(), target.c_str()) != 0) {
-    return file_error("rename to", target, errno);
+  {
+    TRY(const Descriptor lock, lock_folder(folder_of(hash), LOCK_SH));
+    if (::futimens(temporary.file.get(), nullptr) != 0) {
+      return file_error("set the time of", temporary.path, errno);
+    }
+    if (::rename(temporary.path.c_str(), target.c_str()) != 0) {
+      return file_error("rename to", target, errno);
+    }
   }
   return sync_directory(folder_of(hash));
 }
@@ -234,6 +271,53 @@ Result<void> LocalStore::remove(const Hash& hash) {
   return file_error("remove", path, errno);
 }
 
+Result<std::uint64_t> LocalStore::touch(const Hash& hash) {
+  std::uint64_t bytes = 0;
+  TRY(open_object(hash, bytes));
+  TRY(const Descriptor lock, lock_folder(folder_of(hash), LOCK_SH));
+  TRY(const Descriptor file, open_object(hash, bytes));
+  if (::futimens(file.get(), nullptr) != 0) return file_error("touch", path_of(hash), errno);
+  return bytes;
+}
+
+Result<void> LocalStore::list(const std::function<Result<void>(const Stored&)>& on_value) {
+  std::error_code failure;
+  for (fs::recursive_directory_iterator entry(objects_, failure), end; !failure && entry != end;
+       entry.increment(failure)) {
+    const fs::path& path = entry->path();
+    Stored stored;
+    stored.hash = path.parent_path().filename().string() + path.filename().string();
+    struct stat status {};
+    if (!check_hash(stored.hash).ok() || ::lstat(path.c_str(), &status) != 0) continue;
+    if (!S_ISREG(status.st_mode)) continue;
+    stored.size = static_cast<std::uint64_t>(status.st_size);
+    stored.touched_ms = touched_ms_of(status);
+    TRY(on_value(stored));
+  }
+  if (failure) return file_error("list", objects_, failure.value());
+  return {};
+}
+
+Result<bool> LocalStore::remove_untouched(const Hash& hash, std::int64_t before_ms) {
+  std::uint64_t bytes = 0;
+  if (const auto there = open_object(hash, bytes); !there.ok()) {
+    if (there.error().code == Code::kNotFound) return false;
+    return there.error();
+  }
+  const fs::path path = path_of(hash);
+  {
+    TRY(const Descriptor lock, lock_folder(folder_of(hash), LOCK_EX));
+    struct stat status {};
+    if (::lstat(path.c_str(), &status) != 0) {
+      if (errno == ENOENT) return false;
+      return file_error("look at", path, errno);
+    }
+    if (touched_ms_of(status) >= before_ms) return false;
+    if (::unlink(path.c_str()) != 0) return file_error("remove", path, errno);
+  }
+  return true;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Store>> open_local(const std::string& directory) {
@@ -244,7 +328,8 @@ Result<std::unique_ptr<Store>> open_local(const std::string& directory) {
   TRY(make_directories_durably(root));
   TRY(make_directories_durably(root / "objects"));
   TRY(make_directories_durably(root / "tmp"));
-  remove_leftovers(root / "tmp");
+  constexpr auto kAnyTime = std::numeric_limits<std::int64_t>::max();
+  sweep_temporary(root / "tmp", kAnyTime, Store::Sweep::kRemove);
   return std::unique_ptr<Store>(new LocalStore(root));
 }
 

@@ -13,8 +13,38 @@
 // whole in memory. A value that `commit` has acknowledged survives kill -9 and power loss; a value
 // that was not committed never shows. The same bytes are stored once. Safe to share between
 // threads.
+//
+// **How values are collected.** A value lives until `ciclo gc` finds that no row of the database
+// names it. Three rules make that safe beside writers, in this process and in others:
+//
+// 1. A value has a *touched* time, by the store's own clock. `commit` and `touch` renew it, and do
+//    so also when the value is there already: a commit that finds equal bytes is not a commit
+//    without effect. A store may leave a touched time that is younger than `kTouchSlackMs`.
+// 2. Whoever writes a row that names a value has committed or touched the value before, and not
+//    longer ago than the collector's grace period; or it copies the name from another row in one
+//    transaction. So a value that is asked for by hash and found is touched, not just looked at.
+// 3. The collector lists the values first, then reads in one snapshot what all rows need, and
+//    removes of the others only those that were touched last before the list began minus the grace
+//    period, by `remove_untouched`. That looks at the touched time again and removes in one step:
+//    no commit or touch that has returned success, and none that returns later, is undone by it.
+//
+// A row that is not in the snapshot was written after the list began, so its value was touched
+// within the grace period before, and stays. A collector that is killed has removed only values
+// that nothing needed; the next one removes the rest.
+//
+// How a store keeps rule 3: the local one renames a commit into place, touches, and removes under a
+// file lock of the object's folder (shared, shared, exclusive), which all processes see. A store
+// whose service has no such lock and no delete on condition of a time (S3) keeps it by markers that
+// both sides write before they look: `remove_untouched` writes the marker `condemned/HASH`, then
+// looks at the object's time, then deletes the object when it is old, then the marker; `commit` and
+// `touch` write or renew the object, then look for the marker, and while there is one they wait and
+// begin anew. With reads that see every finished write, one of the two sees the other. A marker
+// older than the time limit of a removal was left by a crash, and counts as none.
 
 namespace ciclo::blob {
+
+// How old a touched time may be that a commit or a touch leaves as it is. Grace periods are longer.
+constexpr std::int64_t kTouchSlackMs = 60'000;
 
 // 64 lower-case hexadecimal digits.
 using Hash = std::string;
@@ -50,8 +80,35 @@ class Store {
   // changed. Valid as long as the store.
   virtual Result<std::string> local_path(const Hash& hash) = 0;
 
-  // Removes a value; nothing happens when there is none.
+  // Removes a value; nothing happens when there is none. For values that no row can name: it takes
+  // no notice of other writers of the same bytes.
   virtual Result<void> remove(const Hash& hash) = 0;
+
+  // The size in bytes, after renewing the touched time; not_found when there is no such value.
+  virtual Result<std::uint64_t> touch(const Hash& hash) = 0;
+
+  struct Stored {
+    Hash hash;
+    std::uint64_t size = 0;
+    std::int64_t touched_ms = 0;  // since 1970, by the clock of the store
+  };
+  // Calls `on_value` for the values in no particular order; an error of it ends the listing and is
+  // returned. Values that come or go meanwhile may show or not.
+  virtual Result<void> list(const std::function<Result<void>(const Stored&)>& on_value) = 0;
+
+  // Removes the value if it was touched last before `before_ms`, as rule 3 above demands. False,
+  // and nothing removed, when it was touched since or is not there.
+  virtual Result<bool> remove_untouched(const Hash& hash, std::int64_t before_ms) = 0;
+
+  struct Leftovers {
+    std::uint64_t count = 0;
+    std::uint64_t bytes = 0;
+  };
+  enum class Sweep { kCount, kRemove };
+  // What writers have left that ended without commit or destructor, as kill -9 does: temporary
+  // files, uploads that nobody finishes. Nothing that was written to since `before_ms`, nothing
+  // whose writer is known to live.
+  virtual Result<Leftovers> sweep_leftovers(std::int64_t before_ms, Sweep sweep) = 0;
 
   // Convenience over the functions above.
   Result<Writer::Committed> put(std::string_view bytes);

@@ -27,7 +27,7 @@ Result<std::string> hash_of(const http::Request& request) {
 void probe(const Services& services, http::Request& request, http::Reply reply) {
   auto hash = hash_of(request);
   if (!hash.ok()) return reply.send(error_response(hash.error()));
-  auto size = services.blobs.size(*hash);
+  auto size = services.blobs.touch(*hash);
   if (!size.ok()) return reply.send(error_response(size.error()));
   http::Response response = http::Response::empty(200);
   response.headers.set("X-Blob-Size", std::to_string(*size));
