@@ -1,40 +1,63 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# run.sh PROGRAM [PYTEST ARGUMENT…]
+# run.sh [--client SERIES] PROGRAM [PYTEST ARGUMENT…]
 #
-# Runs the field's own clients, unmodified, against the program. Their packages are pinned with
-# their hashes in requirements.txt and installed into .tools/venv, once for each content of that
-# file.
+# Runs the field's own clients, unmodified, against the program: all tests with the newest of them,
+# or those of test_versions.py with an older mlflow (--client 2.22, 3.6). Packages are pinned with
+# their hashes in requirements.txt (requirements-SERIES.txt) and installed into .tools/clients/,
+# once for each content of that file. A requirements file is what `uv pip compile
+# --generate-hashes --no-annotate --no-header --only-binary :all: -p 3.11` makes of the .in file
+# beside it. An older client is mlflow-skinny, the same client code without the server's packages,
+# and scikit-learn to log models of: it installs in half a minute.
 
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
-venv=$root/.tools/venv
 
 fail() {
   printf 'tests/clients: %s\n' "$*" >&2
   exit 1
 }
 
-[ $# -ge 1 ] || fail "which program? usage: run.sh PROGRAM [PYTEST ARGUMENT…]"
+series=newest requirements=$here/requirements.txt tests=$here
+if [ "${1:-}" = --client ]; then
+  series=${2:-} requirements=$here/requirements-${2:-}.txt tests=$here/test_versions.py
+  [ -f "$requirements" ] || fail "there is no $requirements: the older clients are $(
+    cd "$here" && printf '%s ' requirements-*.in | sed 's/requirements-//g; s/\.in//g')"
+  shift 2
+fi
+[ $# -ge 1 ] || fail "which program? usage: run.sh [--client SERIES] PROGRAM [PYTEST ARGUMENT…]"
 program=$(realpath "$1")
 shift
 [ -x "$program" ] || fail "$program is not a program: build it with ./dev build"
 
 python=$(command -v python3.11 || command -v python3) || fail "python3 is missing"
-"$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null ||
-  fail "Python 3.10 or newer with venv is needed: apt-get install python3-venv"
+"$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
+  fail "Python 3.11 or newer with venv is needed: apt-get install python3-venv"
 
-wanted=$(sha256sum "$here/requirements.txt" | cut -d' ' -f1)
-if [ "$(cat "$venv/installed" 2>/dev/null)" != "$wanted" ]; then
-  printf 'tests/clients: installing the clients into .tools/venv\n' >&2
-  rm -rf "$venv"
-  "$python" -m venv "$venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --require-hashes \
-    --only-binary :all: --requirement "$here/requirements.txt"
-  printf '%s\n' "$wanted" >"$venv/installed"
-fi
+# Two runs at once install one after the other, and the second finds it done.
+install() {
+  local venv=$1 wanted
+  wanted=$(sha256sum "$requirements" | cut -d' ' -f1)
+  exec 9>"$venv.lock"
+  flock 9
+  if [ "$(cat "$venv/installed" 2>/dev/null)" != "$wanted" ]; then
+    printf 'tests/clients: installing the client (%s) into .tools/clients\n' "$series" >&2
+    rm -rf "$venv"
+    "$python" -m venv "$venv"
+    # What is imported is compiled then: most of what is installed never is.
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --require-hashes \
+      --only-binary :all: --no-compile --requirement "$requirements"
+    printf '%s\n' "$wanted" >"$venv/installed"
+  fi
+  exec 9>&-
+}
+
+mkdir -p "$root/.tools/clients"
+venv=$root/.tools/clients/$series
+install "$venv"
 
 cd "$here"
-exec "$venv/bin/python" -m pytest -p no:cacheprovider -q "--program=$program" "$here" "$@"
+exec "$venv/bin/python" -m pytest -p no:cacheprovider -q --disable-warnings \
+  "--program=$program" "$tests" "$@"
