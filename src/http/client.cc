@@ -51,6 +51,7 @@ struct Attempt {
   std::size_t delivered = 0;
   std::optional<Error> problem;  // of the caller's piece, or a limit that was passed
   std::string refused;           // the last address that was out of reach
+  std::stop_token stop;
 
   static std::size_t on_body(char* bytes, std::size_t size, std::size_t count, void* self) {
     return static_cast<Attempt*>(self)->take({bytes, size * count}) ? size * count : 0;
@@ -79,6 +80,11 @@ struct Attempt {
     return CURL_SOCKET_BAD;
   }
 
+  // libcurl asks here at least once a second, also while nothing moves.
+  static int on_progress(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+    return static_cast<Attempt*>(self)->stop.stop_requested() ? 1 : 0;
+  }
+
   static std::size_t on_header(char* bytes, std::size_t size, std::size_t count, void* self) {
     auto& response = static_cast<Attempt*>(self)->response;
     const std::string_view line = trim({bytes, size * count});
@@ -101,6 +107,7 @@ Error transport_error(CURLcode code, const ClientRequest& request, const char* d
     case CURLE_UNSUPPORTED_PROTOCOL: return invalid_argument(where + what);
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE: return permission_denied(where + what);
+    case CURLE_ABORTED_BY_CALLBACK: return cancelled(where + "the caller wants it no longer");
     case CURLE_OUT_OF_MEMORY: return resource_exhausted(where + what);
     default: return unavailable(where + what);
   }
@@ -150,7 +157,7 @@ class CurlClient final : public Client {
   Result<Response> attempt_all(const ClientRequest& request, const Piece* piece) {
     const int attempts = may_retry(request) ? std::max(1, options_.attempts_max) : 1;
     for (int number = 1;; ++number) {
-      Attempt attempt{options_, piece, {}, 0, {}, {}};
+      Attempt attempt{options_, piece, {}, 0, {}, {}, request.stop};
       const Result<void> done = attempt_once(request, attempt);
       const bool passing =
           done.ok() ? is_passing(attempt.response.status) : done.error().code == Code::kUnavailable;
@@ -160,13 +167,13 @@ class CurlClient final : public Client {
         if (!done.ok()) return done.error();
         return std::move(attempt.response);
       }
-      wait_before(number, attempt.response.headers.get("Retry-After"));
+      wait_before(number, attempt.response.headers.get("Retry-After"), request.stop);
     }
   }
 
   // Full jitter (Brooker 2015): anywhere below the doubled back-off; never sooner than the server
   // asks.
-  void wait_before(int number, std::string_view retry_after) {
+  void wait_before(int number, std::string_view retry_after, const std::stop_token& stop) {
     const double ceiling = static_cast<double>(options_.backoff.count()) *
                            static_cast<double>(1LL << std::min(number - 1, 10));
     auto pause = std::chrono::milliseconds(static_cast<std::int64_t>(ceiling * random_.uniform()));
@@ -176,9 +183,9 @@ class CurlClient final : public Client {
           pause, std::chrono::milliseconds(1000 * std::clamp<std::int64_t>(*asked, 0, kAskedMax)));
     }
     std::mutex mutex;
-    std::condition_variable never;
+    std::condition_variable_any never;
     std::unique_lock lock(mutex);
-    never.wait_for(lock, pause);
+    never.wait_for(lock, stop, pause, [] { return false; });
   }
 
   Result<void> attempt_once(const ClientRequest& request, Attempt& attempt) {
@@ -198,6 +205,11 @@ class CurlClient final : public Client {
     curl_easy_setopt(handle, CURLOPT_WRITEDATA, &attempt);
     curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, &Attempt::on_header);
     curl_easy_setopt(handle, CURLOPT_HEADERDATA, &attempt);
+    if (attempt.stop.stop_possible()) {
+      curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
+      curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, &Attempt::on_progress);
+      curl_easy_setopt(handle, CURLOPT_XFERINFODATA, &attempt);
+    }
     if (options_.reach == Reach::kPublic) {
       curl_easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, &Attempt::on_public_socket);
       curl_easy_setopt(handle, CURLOPT_OPENSOCKETDATA, &attempt);

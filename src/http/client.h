@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -41,6 +42,8 @@ struct ClientRequest {
   // GET, HEAD, PUT, DELETE are retried on a lost connection and on 429, 502, 503, 504 (honouring
   // Retry-After); POST and PATCH only where the caller says that a second call does no harm.
   bool idempotent = false;
+  // Once a stop is requested the call ends with cancelled, within about a second.
+  std::stop_token stop;
 };
 
 // Keeps connections alive and reuses them. Safe to share between threads; calls block. `random`, of

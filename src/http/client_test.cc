@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <future>
+#include <stop_token>
 #include <thread>
 #include <vector>
 
@@ -256,6 +257,27 @@ TEST_F(ClientTest, an_attempt_ends_after_its_whole_time_though_bytes_come) {
   end.set_value();
   ASSERT_FALSE(answer.ok());
   EXPECT_EQ(answer.error().code, Code::kDeadlineExceeded);
+}
+
+TEST_F(ClientTest, a_call_ends_when_its_caller_wants_it_no_longer) {
+  std::promise<void> arrived;
+  std::promise<void> release;
+  router_.add("GET", "/hangs", [&](Request&, Reply reply) {
+    arrived.set_value();
+    release.get_future().wait();
+    reply.send(Response::text("too late"));
+  });
+  start();
+  std::stop_source stop;
+  auto call = std::async(std::launch::async, [&] {
+    return client_->call({.url = url("/hangs"), .stop = stop.get_token()});
+  });
+  arrived.get_future().wait();
+  stop.request_stop();
+  const auto answer = call.get();
+  release.set_value();
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.error().code, Code::kCancelled);
 }
 
 TEST_F(ClientTest, other_schemes_and_redirects_are_not_followed) {
