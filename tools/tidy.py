@@ -101,7 +101,7 @@ class Tree:
     def sources(self, *folders: str):
         for path in self.paths:
             if pathlib.Path(path).suffix in SOURCE and path.startswith(
-                folders or ("src/", "tests/", "bench/")
+                folders or ("src/", "sdk/", "tests/", "bench/")
             ):
                 yield path
 
