@@ -36,9 +36,10 @@ struct ciclo_run {
 struct ciclo_client {
   explicit ciclo_client(std::unique_ptr<Client> opened) : client(std::move(opened)) {}
 
-  std::unique_ptr<Client> client;
   std::mutex mutex;
   std::list<ciclo_run> runs;  // guarded by mutex; addresses stay
+  // Last: its thread, which ends first, sends values of the runs.
+  std::unique_ptr<Client> client;
 };
 
 namespace {
