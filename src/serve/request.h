@@ -26,7 +26,7 @@ data::Batch empty_rows(const Signature& signature);
 //   boolean    true, false, 0, 1
 //   integer    whole numbers, also as 3.0
 //   number     numbers
-//   timestamp  ms since the epoch, or a text as parse_timestamp takes it
+//   timestamp  ms since the epoch, or a text as parse_utc takes it
 //   text       texts
 Result<void> append_cell(data::Column& column, json::View value);
 
@@ -35,10 +35,6 @@ Result<void> append_cell(data::Column& column, json::View value);
 // other than text an empty field and the usual words (nan, null, na) are missing too.
 Result<void> append_field(data::Column& column, std::string_view field,
                           std::span<const std::string> null_texts);
-
-// ISO 8601 as the field writes it, to ms since the epoch: "2013-06-01", "2013-06-01 10:00",
-// "2013-06-01T10:00:00.5Z", "…+02:00". Without a zone: UTC. Digits beyond milliseconds are cut.
-std::optional<std::int64_t> parse_timestamp(std::string_view text);
 
 // From the parameters of a request: "inference_id" (a text), "inference_ids" (texts),
 // "event_time_ms" (an integer), "event_times_ms" (integers); others are left alone. A value that is
