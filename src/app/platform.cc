@@ -46,6 +46,7 @@
 #include "steps/projects.h"
 #include "tracking/artifacts.h"
 #include "tracking/logged_models.h"
+#include "tracking/traces.h"
 #include "tracking/tracking.h"
 
 namespace ciclo::app {
@@ -150,6 +151,7 @@ struct Platform::Services {
                   (options.root / "work" / "data").string()),
         tracking(*database, clock, ids, random),
         logged_models(*database, clock, ids, random),
+        traces(*database, clock, ids),
         artifacts(*database, *blobs, clock),
         registry(*database, events, clock),
         model_runs(tracking, lineage, artifacts),
@@ -192,8 +194,8 @@ struct Platform::Services {
                                        projects,  endpoints,     capture,  monitor,   live,
                                        webhooks,  clock.now_ms()};
     api::native::add_routes(router, native);
-    api::mlflow::add_routes(router,
-                            {tracking, logged_models, artifacts, registry, webhooks, *blobs});
+    api::mlflow::add_routes(
+        router, {tracking, logged_models, traces, artifacts, registry, webhooks, *blobs});
     api::oip::add_routes(router, endpoints, std::string(kVersion));
     api::invocations::add_routes(router, endpoints);
     api::ui::add_routes(router);
@@ -219,6 +221,7 @@ struct Platform::Services {
   data::DataSets data_sets;
   tracking::Tracking tracking;
   tracking::LoggedModels logged_models;
+  tracking::Traces traces;
   tracking::Artifacts artifacts;
   registry::Registry registry;
   steps::ModelRuns model_runs;

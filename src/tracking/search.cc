@@ -55,12 +55,6 @@ std::string name_of(const Identifier& identifier) {
   return identifier.entity.empty() ? identifier.key : identifier.entity + "." + identifier.key;
 }
 
-Error bad_comparator(const Comparison& comparison, std::string_view allowed) {
-  return invalid_argument("invalid comparator " + std::string(text_of(comparison.comparator)) +
-                          " for " + quoted(name_of(comparison.identifier)) + ": it takes " +
-                          std::string(allowed));
-}
-
 Error bad_value(const Comparison& comparison, std::string_view expected) {
   return invalid_argument("invalid value for " + quoted(name_of(comparison.identifier)) +
                           ": expected " + std::string(expected));
@@ -76,6 +70,64 @@ std::string without_escapes(std::string_view pattern) {
   return out;
 }
 
+}  // namespace
+
+Error bad_comparator(const Comparison& comparison, std::string_view allowed) {
+  return invalid_argument("invalid comparator " + std::string(text_of(comparison.comparator)) +
+                          " for " + quoted(name_of(comparison.identifier)) + ": it takes " +
+                          std::string(allowed));
+}
+
+Result<std::string> number_condition(std::string_view column, const Comparison& comparison,
+                                     Parameters& parameters) {
+  if (!is_numeric_comparator(comparison.comparator)) {
+    return bad_comparator(comparison, "= != < <= > >=");
+  }
+  const auto* number = std::get_if<Number>(&comparison.value);
+  if (number == nullptr) return bad_value(comparison, "a number without quotes");
+  const std::string value =
+      number->is_integer ? parameters.add(number->integer) : parameters.add(number->value);
+  return std::string(column) + " " + std::string(text_of(comparison.comparator)) + " " + value;
+}
+
+Result<std::string> text_condition(std::string_view column, const Comparison& comparison,
+                                   Parameters& parameters) {
+  if (!is_text_comparator(comparison.comparator)) {
+    return bad_comparator(comparison, "= != LIKE ILIKE");
+  }
+  const auto* value = std::get_if<std::string>(&comparison.value);
+  if (value == nullptr) return bad_value(comparison, "a quoted text such as 'my-value'");
+  const std::string left(column);
+  if (comparison.comparator == Comparator::kEqual) return left + " = " + parameters.add(*value);
+  if (comparison.comparator == Comparator::kNotEqual) {
+    return left + " <> " + parameters.add(*value);
+  }
+  const std::string pattern = without_escapes(*value);
+  constexpr std::string_view kEscape = " ESCAPE '\\'";
+  if (comparison.comparator == Comparator::kLike) {
+    return left + " LIKE " + parameters.add(pattern) + std::string(kEscape);
+  }
+  // The column's LOWER follows its collation, which knows ASCII alone; a parameter's would follow
+  // the database's.
+  return "LOWER(" + left + ") LIKE " + parameters.add(to_lower_ascii(pattern)) +
+         std::string(kEscape);
+}
+
+Result<std::string> text_or_list_condition(std::string_view column, const Comparison& comparison,
+                                           Parameters& parameters) {
+  if (comparison.comparator != Comparator::kIn && comparison.comparator != Comparator::kNotIn) {
+    return text_condition(column, comparison, parameters);
+  }
+  std::string list;
+  for (const auto& item : std::get<std::vector<std::string>>(comparison.value)) {
+    list += (list.empty() ? "" : ", ") + parameters.add(item);
+  }
+  return std::string(column) + " " + std::string(text_of(comparison.comparator)) + " (" + list +
+         ")";
+}
+
+namespace {
+
 class Planner {
  public:
   Planner(const Searchable& searchable, const SearchText& text, Parameters& parameters)
@@ -83,14 +135,26 @@ class Planner {
 
   Result<SearchPlan> plan() {
     plan_.binding = binding();
-    TRY(const auto comparisons, parse_filter(text_.filter));
-    for (const auto& comparison : comparisons) {
+    TRY(auto comparisons, parse_filter(text_.filter));
+    std::vector<std::vector<Comparison>> special(searchable_.specials.size());
+    for (auto& comparison : comparisons) {
+      if (const auto index = special_of(comparison.identifier)) {
+        special[*index].push_back(comparison);
+        continue;
+      }
+      comparison.identifier = resolved(comparison.identifier);
       TRY(const std::string condition, condition_of(comparison));
       plan_.where += " AND " + condition;
       note_start(comparison);
     }
+    for (std::size_t i = 0; i < special.size(); ++i) {
+      if (special[i].empty()) continue;
+      TRY(const std::string condition, searchable_.specials[i].condition(special[i], parameters_));
+      plan_.where += " AND " + condition;
+    }
     for (std::size_t i = 0; i < text_.order_by.size(); ++i) {
-      TRY(const OrderTerm term, parse_order_term(text_.order_by[i]));
+      TRY(OrderTerm term, parse_order_term(text_.order_by[i]));
+      term.identifier = resolved(term.identifier);
       TRY(order_by(term,
                    i < text_.order_datasets.size() ? text_.order_datasets[i] : DatasetName{}));
     }
@@ -127,6 +191,26 @@ class Planner {
     return word.empty() || is_one_of(word, searchable_.attribute_words);
   }
 
+  std::optional<std::size_t> special_of(const Identifier& identifier) const {
+    for (std::size_t i = 0; i < searchable_.specials.size(); ++i) {
+      const Special& special = searchable_.specials[i];
+      const bool is_attribute =
+          is_attribute_word(identifier.entity) && is_one_of(identifier.key, special.attributes);
+      if (is_attribute || is_one_of(identifier.entity, special.words)) return i;
+    }
+    return std::nullopt;
+  }
+
+  Identifier resolved(const Identifier& identifier) const {
+    if (!is_attribute_word(identifier.entity)) return identifier;
+    for (const auto& alias : searchable_.aliases) {
+      if (alias.attribute == identifier.key) {
+        return {std::string(alias.word), std::string(alias.key)};
+      }
+    }
+    return identifier;
+  }
+
   Result<const Attribute*> attribute(const Identifier& identifier, bool Attribute::*allowed) const {
     std::vector<std::string> known;
     for (const auto& candidate : searchable_.attributes) {
@@ -156,6 +240,9 @@ class Planner {
     std::vector<std::string_view> known = {"attribute"};
     for (const auto& candidate : searchable_.collections) known.push_back(candidate.words.front());
     for (const auto& candidate : searchable_.related) known.push_back(candidate.words.front());
+    for (const auto& candidate : searchable_.specials) {
+      known.insert(known.end(), candidate.words.begin(), candidate.words.end());
+    }
     return invalid_argument("invalid entity type " + quoted(identifier.entity) +
                             ": valid ones are " + list_of(known));
   }
@@ -178,10 +265,11 @@ class Planner {
   Result<std::string> attribute_condition(const Attribute& attribute,
                                           const Comparison& comparison) {
     if (attribute.type == Attribute::Type::kInteger) {
-      return number_condition(std::string(attribute.column), comparison);
+      return number_condition(attribute.column, comparison, parameters_);
     }
-    if (attribute.takes_list) return text_or_list_condition(attribute.column, comparison);
-    return text_condition(attribute.column, comparison);
+    if (attribute.takes_list)
+      return text_or_list_condition(attribute.column, comparison, parameters_);
+    return text_condition(attribute.column, comparison, parameters_);
   }
 
   Result<std::string> collection_condition(const Collection& collection,
@@ -199,12 +287,14 @@ class Planner {
       return (comparison.comparator == Comparator::kIsNull ? "NOT " : "") + rows + ")";
     }
     if (collection.type == Collection::Type::kText) {
-      TRY(const std::string condition, text_condition("c.value", comparison));
+      TRY(const std::string condition,
+          collection.takes_list ? text_or_list_condition("c.value", comparison, parameters_)
+                                : text_condition("c.value", comparison, parameters_));
       const std::string holds = rows + " AND " + condition + ")";
       if (!holds_for_implied(collection, comparison)) return holds;
       return "(NOT " + rows + ") OR " + holds + ")";
     }
-    TRY(const std::string condition, number_condition("c.value", comparison));
+    TRY(const std::string condition, number_condition("c.value", comparison, parameters_));
     // NaN is equal to nothing and not less or greater than anything.
     const bool holds_for_nan = comparison.comparator == Comparator::kNotEqual;
     return rows + (holds_for_nan ? " AND (c.is_nan <> 0 OR " : " AND (c.is_nan = 0 AND ") +
@@ -240,7 +330,8 @@ class Planner {
     std::vector<std::string_view> known;
     for (const auto& key : related.keys) {
       if (key.name == comparison.identifier.key) {
-        TRY(const std::string condition, text_or_list_condition(key.column, comparison));
+        TRY(const std::string condition,
+            text_or_list_condition(key.column, comparison, parameters_));
         return std::string(key.exists) + condition + ")";
       }
       known.push_back(key.name);
@@ -248,52 +339,6 @@ class Planner {
     return invalid_argument("invalid " + std::string(related.words.front()) + " key " +
                             quoted(comparison.identifier.key) + ": valid keys are " +
                             list_of(known));
-  }
-
-  Result<std::string> number_condition(std::string column, const Comparison& comparison) {
-    if (!is_numeric_comparator(comparison.comparator)) {
-      return bad_comparator(comparison, "= != < <= > >=");
-    }
-    const auto* number = std::get_if<Number>(&comparison.value);
-    if (number == nullptr) return bad_value(comparison, "a number without quotes");
-    const std::string value =
-        number->is_integer ? parameters_.add(number->integer) : parameters_.add(number->value);
-    return column + " " + std::string(text_of(comparison.comparator)) + " " + value;
-  }
-
-  Result<std::string> text_condition(std::string_view column, const Comparison& comparison) {
-    if (!is_text_comparator(comparison.comparator)) {
-      return bad_comparator(comparison, "= != LIKE ILIKE");
-    }
-    const auto* value = std::get_if<std::string>(&comparison.value);
-    if (value == nullptr) return bad_value(comparison, "a quoted text such as 'my-value'");
-    const std::string left(column);
-    if (comparison.comparator == Comparator::kEqual) return left + " = " + parameters_.add(*value);
-    if (comparison.comparator == Comparator::kNotEqual) {
-      return left + " <> " + parameters_.add(*value);
-    }
-    const std::string pattern = without_escapes(*value);
-    constexpr std::string_view kEscape = " ESCAPE '\\'";
-    if (comparison.comparator == Comparator::kLike) {
-      return left + " LIKE " + parameters_.add(pattern) + std::string(kEscape);
-    }
-    // The column's LOWER follows its collation, which knows ASCII alone; a parameter's would follow
-    // the database's.
-    return "LOWER(" + left + ") LIKE " + parameters_.add(to_lower_ascii(pattern)) +
-           std::string(kEscape);
-  }
-
-  Result<std::string> text_or_list_condition(std::string_view column,
-                                             const Comparison& comparison) {
-    if (comparison.comparator != Comparator::kIn && comparison.comparator != Comparator::kNotIn) {
-      return text_condition(column, comparison);
-    }
-    std::string list;
-    for (const auto& item : std::get<std::vector<std::string>>(comparison.value)) {
-      list += (list.empty() ? "" : ", ") + parameters_.add(item);
-    }
-    return std::string(column) + " " + std::string(text_of(comparison.comparator)) + " (" + list +
-           ")";
   }
 
   // Of the rows of one key on that data set, only the newest.

@@ -48,6 +48,7 @@ struct Collection {
   std::string_view owner_column;  // what it equals in the object: "r.run_number"
   Type type = Type::kText;
   bool takes_null_test = false;
+  bool takes_list = false;  // IN and NOT IN
   // Column of the table that holds the object's parent; with indexes (scope, key, is_nan, value) of
   // metrics and (scope, key, the value's first 64 characters) of texts. Empty: there is none.
   std::string_view scope;
@@ -70,21 +71,6 @@ struct Related {
   std::vector<Key> keys;
 };
 
-struct Searchable {
-  std::string_view object;  // "run", for messages
-  std::vector<std::string_view> attribute_words;
-  std::vector<Attribute> attributes;
-  std::vector<Collection> collections;
-  std::vector<Related> related;
-  // Appended to any order, as far as it does not name them already; the last is unique.
-  struct Default {
-    std::string_view column;
-    Attribute::Type type = Attribute::Type::kText;
-    bool is_ascending = true;
-  };
-  std::vector<Default> default_order;
-};
-
 // The parameters of a statement under construction. Keeps the texts that they view.
 class Parameters {
  public:
@@ -98,6 +84,37 @@ class Parameters {
   std::string placeholder() const { return "$" + std::to_string(params_.size()); }
   std::deque<std::string> texts_;
   sql::Params params_;
+};
+
+// What one object alone has, and what is no row with a key and a value. All comparisons of a filter
+// that name it are handed over together, so that they can be made to hold for one and the same row.
+struct Special {
+  std::vector<std::string_view> words;       // entities: "span"
+  std::vector<std::string_view> attributes;  // or attributes: "text"
+  Result<std::string> (*condition)(std::span<const Comparison> comparisons, Parameters& parameters);
+};
+
+struct Searchable {
+  std::string_view object;  // "run", for messages
+  std::vector<std::string_view> attribute_words;
+  std::vector<Attribute> attributes;
+  std::vector<Collection> collections;
+  std::vector<Related> related;
+  std::vector<Special> specials;
+  // Attributes that are rows of a collection: "name" is the tag "mlflow.traceName".
+  struct Alias {
+    std::string_view attribute;
+    std::string_view word;
+    std::string_view key;
+  };
+  std::vector<Alias> aliases;
+  // Appended to any order, as far as it does not name them already; the last is unique.
+  struct Default {
+    std::string_view column;
+    Attribute::Type type = Attribute::Type::kText;
+    bool is_ascending = true;
+  };
+  std::vector<Default> default_order;
 };
 
 // A comparison that an index finds the rows of.
@@ -155,6 +172,17 @@ struct SearchText {
   std::span<const DatasetName> order_datasets = {};
   Walk walk = Walk::kNone;
 };
+
+// The comparison as SQL on a column of numbers, of texts, or of texts that also takes IN and NOT
+// IN. invalid_argument for a comparator or value that such a column does not take.
+Result<std::string> number_condition(std::string_view column, const Comparison& comparison,
+                                     Parameters& parameters);
+Result<std::string> text_condition(std::string_view column, const Comparison& comparison,
+                                   Parameters& parameters);
+Result<std::string> text_or_list_condition(std::string_view column, const Comparison& comparison,
+                                           Parameters& parameters);
+// The error of a comparator that an identifier does not take; `allowed` is "= != LIKE".
+Error bad_comparator(const Comparison& comparison, std::string_view allowed);
 
 // invalid_argument for unknown words and keys, comparators that the key does not take, values of
 // the wrong type, repeated order keys, and tokens that are broken or of another search.

@@ -162,6 +162,27 @@ Result<std::vector<std::string>> Fields::texts(std::string_view key) const {
   return out;
 }
 
+json::Value Fields::value_or_null(std::string_view key) const {
+  return has(key) ? object_.find(key).to_value() : json::Value();
+}
+
+Result<void> Fields::each_text(
+    const std::function<void(std::string_view name, std::string value)>& text) const {
+  std::optional<Error> problem;
+  object_.each_member([&](std::string_view name, json::View value) {
+    if (value.is_string()) {
+      text(name, std::string(value.string()));
+    } else if (value.is_number() || value.is_bool()) {
+      text(name, json::dump(value.to_value()));
+    } else {
+      problem = wrong(name, "a string", value);
+    }
+    return !problem.has_value();
+  });
+  if (problem) return *problem;
+  return {};
+}
+
 Result<Fields> Fields::member(std::string_view key) const {
   if (!has(key)) {
     return invalid_argument("missing value for required parameter " + quoted(name_of(key)));

@@ -44,6 +44,11 @@ class Fields {
   Result<std::string> word(std::string_view key) const;
   // A list of texts, or one text.
   Result<std::vector<std::string>> texts(std::string_view key) const;
+  // The member as it is; null when it is missing.
+  json::Value value_or_null(std::string_view key) const;
+  // All members as texts, for a map of texts: numbers and booleans as JSON writes them.
+  Result<void> each_text(
+      const std::function<void(std::string_view name, std::string value)>& text) const;
   // Required.
   Result<Fields> member(std::string_view key) const;
   // Calls `item` for each object of a list; none when it is missing.

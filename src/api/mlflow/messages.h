@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "registry/types.h"
+#include "tracking/trace_types.h"
 #include "tracking/types.h"
 
 // MLflow's messages from our values. NaN is the text "NaN"; times are integers of milliseconds;
@@ -20,6 +21,8 @@ void write(json::Writer& out, const tracking::Experiment& experiment);
 void write(json::Writer& out, const tracking::RunInfo& info);
 void write(json::Writer& out, const tracking::Run& run);
 void write(json::Writer& out, const tracking::LoggedModel& model);
+void write(json::Writer& out, const tracking::Assessment& assessment);
+void write(json::Writer& out, const tracking::TraceInfo& trace);  // TraceInfoV3
 void write(json::Writer& out, const registry::ModelVersion& version);
 void write(json::Writer& out, const registry::RegisteredModel& model);
 

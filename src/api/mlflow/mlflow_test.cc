@@ -21,7 +21,7 @@ class MlflowTest : public testing::Test {
       migrations.insert(migrations.end(), module.begin(), module.end());
     }
     EXPECT_TRUE(sql::migrate(*database, migrations).ok());
-    add_routes(router, {tracking, logged_models, artifacts, registry, webhooks, *blobs});
+    add_routes(router, {tracking, logged_models, traces, artifacts, registry, webhooks, *blobs});
   }
 
   http::Response call(std::string_view method, const std::string& target, std::string body = {},
@@ -60,6 +60,7 @@ class MlflowTest : public testing::Test {
   events::Log events{*database, clock};
   tracking::Tracking tracking{*database, clock, ids, random};
   tracking::LoggedModels logged_models{*database, clock, ids, random};
+  tracking::Traces traces{*database, clock, ids};
   tracking::Artifacts artifacts{*database, *blobs, clock};
   registry::Registry registry{*database, events, clock};
   events::SimSender sender;

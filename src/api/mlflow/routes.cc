@@ -23,6 +23,7 @@ void add_routes(http::Router& router, const Services& services) {
   add_run_routes(router, services);
   add_metric_routes(router, services);
   add_logged_model_routes(router, services);
+  add_trace_routes(router, services);
   add_registry_routes(router, services);
   add_webhook_routes(router, services);
   add_artifact_routes(router, services);

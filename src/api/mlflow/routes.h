@@ -7,6 +7,7 @@
 #include "registry/registry.h"
 #include "tracking/artifacts.h"
 #include "tracking/logged_models.h"
+#include "tracking/traces.h"
 #include "tracking/tracking.h"
 
 // MLflow's REST protocol (3.17) over tracking and registry: /api/2.0/mlflow/…, the same under
@@ -21,6 +22,7 @@ namespace ciclo::api::mlflow {
 struct Services {
   tracking::Tracking& tracking;
   tracking::LoggedModels& logged_models;
+  tracking::Traces& traces;
   tracking::Artifacts& artifacts;
   registry::Registry& registry;
   events::Webhooks& webhooks;

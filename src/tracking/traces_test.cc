@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tracking/traces.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "base/text.h"
+#include "tracking/test_services.h"
+
+namespace ciclo::tracking {
+namespace {
+
+class TracesTest : public TrackingTest {
+ protected:
+  // A trace of the default experiment that begins `at` milliseconds after the first.
+  TraceInfo trace(const std::string& id, std::int64_t at = 0) {
+    TraceInfo out;
+    out.trace_id = TraceId(id);
+    out.experiment_id = ExperimentId("0");
+    out.state = TraceState::kOk;
+    out.request_ms = 1'700'000'000'000 + at;
+    out.duration_ms = 10;
+    return out;
+  }
+  TraceInfo started(const TraceInfo& wanted) {
+    auto out = traces.start(context, wanted);
+    EXPECT_TRUE(out.ok()) << out.error().message;
+    return out.ok() ? *out : TraceInfo();
+  }
+  // Ids of the traces found, joined by spaces; "error: …" for an error.
+  std::string found(const std::string& filter, std::vector<std::string> order_by = {}) {
+    const auto page = traces.search(
+        context,
+        {.experiment_ids = {ExperimentId("0")}, .filter = filter, .order_by = std::move(order_by)});
+    if (!page.ok()) return "error: " + page.error().message;
+    std::vector<std::string> ids_found;
+    for (const auto& item : page->items) ids_found.push_back(item.trace_id.str());
+    return join(ids_found, " ");
+  }
+  static std::string value_of(const std::vector<Tag>& pairs, std::string_view key) {
+    for (const auto& pair : pairs) {
+      if (pair.key == key) return pair.value;
+    }
+    return "(none)";
+  }
+  Assessment said(const std::string& trace_id, const std::string& name, json::Value value) {
+    Assessment out;
+    out.trace_id = TraceId(trace_id);
+    out.name = name;
+    out.value = std::move(value);
+    out.source_type = "HUMAN";
+    const auto made = traces.create_assessment(context, out);
+    EXPECT_TRUE(made.ok()) << made.error().message;
+    return made.ok() ? *made : out;
+  }
+
+  Traces traces{*database, clock, ids};
+};
+
+TEST_P(TracesTest, an_info_sent_twice_is_one_trace_with_what_both_said) {
+  auto first = trace("tr-1");
+  first.tags = {{"a", "1"}, {"mlflow.traceName", "predict"}};
+  first.request_preview = "in";
+  EXPECT_EQ(value_of(started(first).tags, "mlflow.artifactLocation"),
+            "mlflow-artifacts:/0/traces/tr-1/artifacts");
+  auto second = trace("tr-1", 5);
+  second.tags = {{"a", "2"}};
+  second.metadata = {{"k", "v"}};
+  second.state = TraceState::kError;
+  const auto both = started(second);
+  EXPECT_EQ(value_of(both.tags, "a"), "2");
+  EXPECT_EQ(value_of(both.tags, "mlflow.traceName"), "predict");
+  EXPECT_EQ(value_of(both.metadata, "mlflow.trace.infoFinalized"), "true");
+  EXPECT_EQ(both.request_preview, "in");
+  EXPECT_EQ(both.state, TraceState::kError);
+  EXPECT_EQ(both.request_ms, 1'700'000'000'005);
+  EXPECT_EQ(found(""), "tr-1");
+}
+
+TEST_P(TracesTest, a_trace_that_comes_again_in_another_experiment_moves_there) {
+  const auto other = tracking.create_experiment(context, {.name = "other"});
+  auto info = trace("tr-1");
+  info.tags = {{"a", "1"}};
+  started(info);
+  info.experiment_id = *other;
+  EXPECT_EQ(started(info).experiment_id, *other);
+  EXPECT_EQ(found("tag.a = '1'"), "");
+  const auto page = traces.search(context, {.experiment_ids = {*other}, .filter = "tag.a = '1'"});
+  ASSERT_TRUE(page.ok());
+  EXPECT_EQ(page->items.size(), 1U);
+}
+
+TEST_P(TracesTest, a_deleted_experiment_takes_no_traces_and_keeps_those_it_has) {
+  const auto other = tracking.create_experiment(context, {.name = "other"});
+  auto info = trace("tr-1");
+  info.experiment_id = *other;
+  started(info);
+  ASSERT_TRUE(tracking.delete_experiment(context, *other).ok());
+  EXPECT_TRUE(traces.info(context, TraceId("tr-1")).ok());
+  info.trace_id = TraceId("tr-2");
+  EXPECT_EQ(traces.start(context, info).error().code, Code::kFailedPrecondition);
+  info.experiment_id = ExperimentId("77");
+  EXPECT_EQ(traces.start(context, info).error().code, Code::kNotFound);
+}
+
+TEST_P(TracesTest, limits_name_what_is_too_long) {
+  auto info = trace(std::string(251, 'x'));
+  EXPECT_EQ(traces.start(context, info).error().code, Code::kInvalidArgument);
+  info = trace("tr-1");
+  info.metadata = {{"mlflow.trace.session", std::string(251, 's')}};
+  EXPECT_NE(traces.start(context, info).error().message.find("session id"), std::string::npos);
+  info.metadata.clear();
+  info.tags = {{"mlflow.traceName", std::string(4'097, 'n')}};
+  EXPECT_NE(traces.start(context, info).error().message.find("trace name"), std::string::npos);
+  info.tags = {{std::string(251, 'k'), "v"}};
+  EXPECT_EQ(traces.start(context, info).error().code, Code::kInvalidArgument);
+  info.tags = {{"long", std::string(9'000, 'v')}};
+  EXPECT_EQ(value_of(started(info).tags, "long").size(), 8'000U);
+}
+
+TEST_P(TracesTest, a_search_finds_by_attributes_tags_and_metadata) {
+  auto a = trace("tr-a", 0);
+  a.tags = {{"mlflow.traceName", "predict"}, {"team", "red"}};
+  a.metadata = {{"mlflow.trace.session", "s1"}};
+  a.client_request_id = "c1";
+  started(a);
+  auto b = trace("tr-b", 100);
+  b.state = TraceState::kError;
+  b.tags = {{"mlflow.traceName", "train"}, {"team", "Blue"}};
+  b.duration_ms.reset();
+  started(b);
+  started(trace("tr-c", 200));
+  EXPECT_EQ(found(""), "tr-c tr-b tr-a");
+  EXPECT_EQ(found("status = 'ERROR'"), "tr-b");
+  EXPECT_EQ(found("trace.status IN ('OK')"), "tr-c tr-a");
+  EXPECT_EQ(found("name = 'predict'"), "tr-a");
+  EXPECT_EQ(found("name IN ('predict', 'train')"), "tr-b tr-a");
+  EXPECT_EQ(found("name IS NULL"), "tr-c");
+  EXPECT_EQ(found("tags.team ILIKE 'b%'"), "tr-b");
+  EXPECT_EQ(found("tag.`mlflow.traceName` = 'train'"), "tr-b");
+  EXPECT_EQ(found("metadata.`mlflow.trace.session` = 's1'"), "tr-a");
+  EXPECT_EQ(found("metadata.mlflow.trace.session IS NULL"), "tr-c tr-b");
+  EXPECT_EQ(found("timestamp_ms > 1700000000000 AND execution_time < 11"), "tr-c");
+  EXPECT_EQ(found("end_time_ms = 1700000000100"), "tr-b");
+  EXPECT_EQ(found("client_request_id = 'c1'"), "tr-a");
+  EXPECT_EQ(found("request_id IN ('tr-a', 'tr-c')", {"timestamp ASC"}), "tr-a tr-c");
+  EXPECT_EQ(found("", {"execution_time DESC", "name ASC"}), "tr-a tr-c tr-b");
+  EXPECT_TRUE(found("nonsense = 'x'").starts_with("error: "));
+  EXPECT_TRUE(found("metrics.x > 1").starts_with("error: "));
+  EXPECT_TRUE(found("tag.team > 'a'").starts_with("error: "));
+}
+
+TEST_P(TracesTest, pages_neither_repeat_nor_skip) {
+  for (int i = 0; i < 7; ++i) started(trace("tr-" + std::to_string(i), i / 2));
+  TraceSearch search{.experiment_ids = {ExperimentId("0")}, .max_results = 3};
+  std::string all;
+  do {
+    const auto page = traces.search(context, search);
+    ASSERT_TRUE(page.ok());
+    for (const auto& item : page->items) all += item.trace_id.str().substr(3);
+    search.page_token = page->next_page_token;
+  } while (!search.page_token.empty());
+  EXPECT_EQ(all, "6452301");
+  search.max_results = 501;
+  EXPECT_EQ(traces.search(context, search).error().code, Code::kInvalidArgument);
+}
+
+TEST_P(TracesTest, a_search_starts_from_a_rare_tag_and_not_from_all_traces) {
+  if (GetParam() != sql::Engine::kSqlite) GTEST_SKIP() << "only SQLite counts rows read";
+  for (int i = 0; i < 300; ++i) {
+    auto info = trace("tr-" + std::to_string(i), i);
+    info.tags = {{"kind", i == 7 ? "rare" : "usual"}};
+    started(info);
+  }
+  const auto before = database->stats().full_scan_rows;
+  EXPECT_EQ(found("tag.kind = 'rare'"), "tr-7");
+  EXPECT_EQ(database->stats().full_scan_rows, before);
+}
+
+TEST_P(TracesTest, a_run_has_the_traces_made_in_it_and_those_linked_to_it) {
+  const RunId run = new_run("r");
+  auto made = trace("tr-made");
+  made.metadata = {{"mlflow.sourceRun", run.str()}};
+  started(made);
+  started(trace("tr-linked", 1));
+  started(trace("tr-other", 2));
+  const std::vector<std::string> linked = {"tr-linked", "tr-none"};
+  ASSERT_TRUE(traces.link_to_run(context, linked, run).ok());
+  ASSERT_TRUE(traces.link_to_run(context, linked, run).ok());
+  EXPECT_EQ(found("run_id = '" + run.str() + "'"), "tr-linked tr-made");
+  EXPECT_EQ(traces.link_to_run(context, linked, RunId("none")).error().code, Code::kNotFound);
+  const std::vector<std::string> many(101, "tr-linked");
+  EXPECT_EQ(traces.link_to_run(context, many, run).error().code, Code::kInvalidArgument);
+  const std::vector<std::string> prompts = {"greet/1"};
+  ASSERT_TRUE(traces.link_prompts(context, TraceId("tr-other"), prompts).ok());
+  EXPECT_EQ(found("prompt = 'greet/1'"), "tr-other");
+  EXPECT_TRUE(found("prompt = 'greet'").starts_with("error: "));
+}
+
+TEST_P(TracesTest, assessments_are_found_by_their_value_and_speak_for_their_session) {
+  for (const std::string id : {"tr-a", "tr-b", "tr-c"}) {
+    auto info = trace(id);
+    if (id != "tr-c") info.metadata = {{"mlflow.trace.session", "s"}};
+    started(info);
+  }
+  said("tr-a", "ok", "yes");
+  said("tr-b", "ok", false);
+  said("tr-c", "score", 0.75);
+  EXPECT_EQ(found("feedback.ok = 'yes'"), "tr-a");
+  EXPECT_EQ(found("feedback.ok = 'false'"), "tr-b");
+  EXPECT_EQ(found("feedback.ok != 'yes'"), "tr-b");
+  EXPECT_EQ(found("feedback.score >= 0.7"), "tr-c");
+  EXPECT_EQ(found("feedback.score > 0.75"), "");
+  EXPECT_EQ(found("feedback.ok IS NULL"), "tr-c");
+  EXPECT_EQ(found("expectation.ok = 'yes'"), "");
+  Assessment of_session;
+  of_session.trace_id = TraceId("tr-a");
+  of_session.name = "whole";
+  of_session.value = "good";
+  of_session.metadata = {{"mlflow.trace.session", "s"}};
+  ASSERT_TRUE(traces.create_assessment(context, of_session).ok());
+  EXPECT_EQ(found("feedback.whole = 'good'"), "tr-a tr-b");
+  EXPECT_EQ(found("feedback.whole IS NULL"), "tr-c");
+}
+
+TEST_P(TracesTest, an_assessment_that_overrides_another_makes_it_invalid_until_it_goes) {
+  started(trace("tr-1"));
+  const auto first = said("tr-1", "q", 1.0);
+  Assessment second;
+  second.trace_id = TraceId("tr-1");
+  second.name = "q";
+  second.value = 2.0;
+  second.overrides = first.assessment_id.str();
+  const auto made = traces.create_assessment(context, second);
+  ASSERT_TRUE(made.ok());
+  EXPECT_FALSE(traces.assessment(context, TraceId("tr-1"), first.assessment_id)->is_valid);
+  ASSERT_TRUE(traces.delete_assessment(context, TraceId("tr-1"), made->assessment_id).ok());
+  ASSERT_TRUE(traces.delete_assessment(context, TraceId("tr-1"), made->assessment_id).ok());
+  EXPECT_TRUE(traces.assessment(context, TraceId("tr-1"), first.assessment_id)->is_valid);
+  second.overrides = "a-none";
+  EXPECT_EQ(traces.create_assessment(context, second).error().code, Code::kNotFound);
+}
+
+TEST_P(TracesTest, an_update_changes_what_it_names_and_merges_metadata) {
+  started(trace("tr-1"));
+  Assessment wanted;
+  wanted.trace_id = TraceId("tr-1");
+  wanted.name = "q";
+  wanted.value = "no";
+  wanted.rationale = "why";
+  wanted.metadata = {{"a", "1"}, {"b", "2"}};
+  const auto made = traces.create_assessment(context, wanted);
+  ASSERT_TRUE(made.ok());
+  clock.advance_ms(5);
+  const auto changed =
+      traces.update_assessment(context, TraceId("tr-1"), made->assessment_id,
+                               {.feedback = json::Value("yes"), .metadata = {{"b", "3"}}});
+  ASSERT_TRUE(changed.ok()) << changed.error().message;
+  EXPECT_EQ(changed->value.string(), "yes");
+  EXPECT_EQ(changed->rationale, "why");
+  EXPECT_EQ(value_of(changed->metadata, "a"), "1");
+  EXPECT_EQ(value_of(changed->metadata, "b"), "3");
+  EXPECT_EQ(changed->updated_ms, made->updated_ms + 5);
+  EXPECT_EQ(traces
+                .update_assessment(context, TraceId("tr-1"), made->assessment_id,
+                                   {.expectation = json::Value("x")})
+                .error()
+                .code,
+            Code::kInvalidArgument);
+}
+
+TEST_P(TracesTest, deletion_takes_the_oldest_or_those_named_with_all_they_have) {
+  for (int i = 0; i < 4; ++i) started(trace("tr-" + std::to_string(i), i));
+  said("tr-0", "q", "x");
+  const auto removed = traces.remove(
+      context,
+      {.experiment_id = ExperimentId("0"), .until_ms = 1'700'000'000'002, .traces_max = 2});
+  ASSERT_TRUE(removed.ok());
+  EXPECT_EQ(*removed, 2);
+  EXPECT_EQ(found(""), "tr-3 tr-2");
+  EXPECT_EQ(traces.info(context, TraceId("tr-0")).error().code, Code::kNotFound);
+  EXPECT_EQ(
+      *traces.remove(context, {.experiment_id = ExperimentId("0"), .trace_ids = {"tr-3", "tr-9"}}),
+      1);
+  started(trace("tr-0"));
+  EXPECT_EQ(found("feedback.q IS NOT NULL"), "");
+  for (const auto& bad :
+       {TraceDeletion{.experiment_id = ExperimentId("0")},
+        TraceDeletion{.experiment_id = ExperimentId("0"), .trace_ids = {"a"}, .until_ms = 1},
+        TraceDeletion{.experiment_id = ExperimentId("0"), .trace_ids = {"a"}, .traces_max = 1},
+        TraceDeletion{.experiment_id = ExperimentId("0"), .until_ms = 1, .traces_max = 0}}) {
+    EXPECT_EQ(traces.remove(context, bad).error().code, Code::kInvalidArgument);
+  }
+}
+
+TEST_P(TracesTest, a_trace_of_two_steps_ends_with_its_duration) {
+  auto begun = traces.begin(context, trace("ignored"));
+  ASSERT_TRUE(begun.ok());
+  EXPECT_EQ(begun->state, TraceState::kInProgress);
+  const auto ended = traces.end(context, begun->trace_id,
+                                {.end_ms = begun->request_ms + 42,
+                                 .state = TraceState::kOk,
+                                 .metadata = {{"m", "1"}},
+                                 .tags = {{"t", "2"}}});
+  ASSERT_TRUE(ended.ok());
+  EXPECT_EQ(ended->duration_ms, 42);
+  EXPECT_EQ(value_of(ended->metadata, "m"), "1");
+  EXPECT_EQ(value_of(ended->tags, "t"), "2");
+}
+
+TEST_P(TracesTest, two_filters_are_counted_alone_and_together) {
+  for (int i = 0; i < 4; ++i) {
+    auto info = trace("tr-" + std::to_string(i), i);
+    if (i < 2) info.state = TraceState::kError;
+    if (i > 0) info.tags = {{"t", "1"}};
+    started(info);
+  }
+  const std::vector<ExperimentId> experiments = {ExperimentId("0")};
+  const auto counts =
+      traces.correlation(context, experiments, "status = 'ERROR'", "tag.t = '1'", "");
+  ASSERT_TRUE(counts.ok());
+  EXPECT_EQ(counts->all, 4);
+  EXPECT_EQ(counts->first, 2);
+  EXPECT_EQ(counts->second, 3);
+  EXPECT_EQ(counts->both, 1);
+}
+
+TEST_P(TracesTest, traces_of_another_workspace_are_not_there) {
+  started(trace("tr-1"));
+  Context other = context;
+  other.workspace = "other";
+  EXPECT_EQ(traces.info(other, TraceId("tr-1")).error().code, Code::kNotFound);
+  EXPECT_EQ(traces.set_tag(other, TraceId("tr-1"), {"a", "b"}).error().code, Code::kNotFound);
+  const std::vector<std::string> wanted = {"tr-1"};
+  EXPECT_TRUE(traces.infos(other, wanted, std::nullopt)->empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(Engines, TracesTest, testing::ValuesIn(sql::available_engines()),
+                         sql::engine_test_name);
+
+}  // namespace
+}  // namespace ciclo::tracking
