@@ -27,6 +27,31 @@ constexpr const char* kAbout =
     "  ciclo server                          starts the platform: API, web pages, serving, "
     "monitoring\n";
 
+constexpr const char* kFilterHelp =
+    "A filter joins conditions by AND: metrics.auc > 0.8 AND params.depth = '6' AND\n"
+    "tags.team LIKE 'a%' AND attributes.status = 'FINISHED'. Numbers stand bare, texts in quotes;\n"
+    "a key with dots, dashes or blanks stands in backticks: metrics.`val-loss` < 0.3.\n"
+    "Operators: = != > >= < <= of numbers; = != LIKE ILIKE of texts.\n\n"
+    "  ciclo runs list --experiment flights --filter \"metrics.auc > 0.8\" --order-by "
+    "\"metrics.auc "
+    "DESC\"";
+
+constexpr const char* kCompareHelp =
+    "A row whose values differ begins with ≠. An arrow marks the best value of a metric: ↓ where\n"
+    "its name tells of a loss or a cost (loss, error, rmse, time, …), ↑ where of a gain (auc,\n"
+    "accuracy, f1, …); --lower and --higher say it of other names.\n\n"
+    "  ciclo runs compare baseline wider --metric val_loss --plot\n"
+    "  ciclo runs compare 1f0c… 93ab… --differences --html report.html";
+
+constexpr const char* kExportHelp =
+    "One row a run, with the columns run_id, run_name, experiment, status, start_time, … and\n"
+    "params.KEY, metrics.KEY (the latest value), tags.KEY for each key that any of the runs has.\n"
+    "Times are UTC. With --histories: run_id, run_name, metric, step, timestamp, value.\n"
+    "Any number of runs is written in little memory; the file is there once it is whole. In\n"
+    "Parquet, of keys that differ in their case alone all but the first end with _1, _2, …\n\n"
+    "  ciclo runs export --experiment flights --out runs.parquet\n"
+    "  ciclo runs export --filter \"attributes.status = 'FINISHED'\" --histories --out points.csv";
+
 // The commands, with what their options are parsed into. Lives as long as the parser.
 class CommandLine {
  public:
@@ -49,6 +74,8 @@ class CommandLine {
     add_project_commands();
     add_data_commands();
     add_model_commands();
+    add_experiment_commands();
+    add_run_commands();
     add_server_commands();
   }
 
@@ -170,7 +197,10 @@ class CommandLine {
   void add_model_commands() {
     auto* models = app_.add_subcommand("models", "Registered models and what serves");
     models->require_subcommand(1);
-    on(models->add_subcommand("list", "All models"), [this] { return models_list(session_); });
+    auto* list = models->add_subcommand("list", "All models");
+    list->add_option("--filter", list_.filter, "name LIKE 'flights%' AND tags.team = 'a'");
+    add_order_and_limit(list, "name", 0);
+    on(list, [this] { return models_list(session_, list_); });
     on(named(models, "show", "Versions and deployment history"),
        [this] { return models_show(session_, name_); });
     auto* promote = named(models, "promote", "Let a version serve: move its alias");
@@ -178,17 +208,104 @@ class CommandLine {
     promote->add_option("--alias", alias_, "Alias to move")->capture_default_str();
     on(promote, [this] { return models_promote(session_, name_, version_, alias_); });
 
-    auto* runs = app_.add_subcommand("runs", "Runs of training: parameters and metrics");
-    runs->require_subcommand(1);
-    auto* list = runs->add_subcommand("list", "Newest first");
-    list->add_option("--limit", limit_, "Runs at most")->capture_default_str();
-    on(list, [this] { return runs_list(session_, limit_); });
-    on(named(runs, "show", "One run"), [this] { return runs_show(session_, name_); });
-
     auto* endpoints = app_.add_subcommand("endpoints", "What serves predictions");
     endpoints->require_subcommand(1);
     on(endpoints->add_subcommand("list", "All endpoints"),
        [this] { return endpoints_list(session_); });
+  }
+
+  void add_order_and_limit(CLI::App* command, const std::string& order, std::int64_t limit) {
+    command->add_option("--order-by", list_.order_by,
+                        "Such as \"" + order + "\", with DESC for the highest first; repeatable");
+    // Each of these commands has a default of its own; the one that runs sets it first.
+    command->preparse_callback([this, limit](std::size_t) { list_.limit = limit; });
+    command
+        ->add_option(
+            "--limit", list_.limit,
+            "At most so many; " + (limit == 0 ? "all" : std::to_string(limit)) + " by default")
+        ->check(CLI::Range(std::int64_t{1}, std::int64_t{50'000'000}));
+  }
+
+  void add_view(CLI::App* command) {
+    auto* deleted = command->add_flag("--deleted", list_.deleted, "Those that are deleted");
+    command->add_flag("--all", list_.all, "Those that are deleted too")->excludes(deleted);
+  }
+
+  void add_experiment_commands() {
+    auto* experiments = app_.add_subcommand("experiments", "Experiments: groups of runs");
+    experiments->require_subcommand(1);
+    auto* list = experiments->add_subcommand("list", "All experiments, the newest first");
+    list->add_option("--filter", list_.filter, "name LIKE 'flights%' AND tags.team = 'a'");
+    add_order_and_limit(list, "name", 0);
+    add_view(list);
+    on(list, [this] { return experiments_list(session_, list_); });
+    on(named(experiments, "show", "One experiment, its tags and newest runs"),
+       [this] { return experiments_show(session_, name_); });
+    auto* create = experiments->add_subcommand("create", "Make an experiment");
+    create->add_option("name", name_, "Its name")->required();
+    create->add_option("--tag", tags_, "KEY=VALUE; repeatable");
+    on(create, [this] { return experiments_create(session_, name_, tags_); });
+    auto* rename = named(experiments, "rename", "Give an experiment another name");
+    rename->add_option("new_name", new_name_, "The other name")->required();
+    on(rename, [this] { return experiments_rename(session_, name_, new_name_); });
+    on(named(experiments, "delete", "Delete an experiment and its runs, until they are restored"),
+       [this] { return experiments_delete(session_, name_); });
+    on(named(experiments, "restore", "Bring a deleted experiment back with its runs"),
+       [this] { return experiments_restore(session_, name_); });
+  }
+
+  void add_run_commands() {
+    auto* runs = app_.add_subcommand("runs", "Runs: parameters and metrics");
+    runs->require_subcommand(1);
+    auto* list = runs->add_subcommand("list", "The newest first");
+    add_run_search(list, 20);
+    list->footer(kFilterHelp);
+    on(list, [this] { return runs_list(session_, list_); });
+    on(named(runs, "show", "One run"), [this] { return runs_show(session_, name_); });
+    add_compare_command(runs);
+    add_export_command(runs);
+    auto* remove = runs->add_subcommand("delete", "Delete runs, until they are restored");
+    remove->add_option("runs", names_, "Ids, or names that only one run has")->required();
+    on(remove, [this] { return runs_delete(session_, names_); });
+    auto* restore = runs->add_subcommand("restore", "Bring deleted runs back");
+    restore->add_option("runs", names_, "Ids, or names that only one run has")->required();
+    on(restore, [this] { return runs_restore(session_, names_); });
+  }
+
+  void add_run_search(CLI::App* command, std::int64_t limit) {
+    command->add_option("--experiment", list_.experiments,
+                        "Name or id of an experiment; repeatable; all without it");
+    command->add_option("--filter", list_.filter, "Which runs, see below");
+    add_order_and_limit(command, "metrics.auc", limit);
+    add_view(command);
+  }
+
+  void add_compare_command(CLI::App* runs) {
+    auto* compare = runs->add_subcommand("compare", "Params and metrics of runs side by side");
+    compare->add_option("runs", compare_.runs, "Ids, or names that only one run has")->required();
+    compare->add_option("--metric", compare_.metrics, "Only this metric; repeatable");
+    compare->add_flag("--differences", compare_.differences_only, "Only what differs");
+    compare->add_option("--lower", compare_.lower, "A metric whose lowest value is best");
+    compare->add_option("--higher", compare_.higher, "A metric whose highest value is best");
+    compare->add_flag("--plot", compare_.plot, "Draw the history of each --metric");
+    compare->add_option("--html", compare_.html, "Write a report with charts to this file");
+    compare->footer(kCompareHelp);
+    on(compare, [this] { return runs_compare(session_, compare_); });
+  }
+
+  void add_export_command(CLI::App* runs) {
+    auto* command = runs->add_subcommand("export", "Write runs as a table");
+    command->add_option("--out", export_.file, "The file, or - for standard output")->required();
+    command->add_option("--format", export_.format,
+                        "csv, jsonl or parquet; by the file's ending without it");
+    command->add_flag("--histories", export_.histories,
+                      "A row for each point of each metric, not for each run");
+    add_run_search(command, 0);
+    command->footer(kExportHelp + std::string("\n\n") + kFilterHelp);
+    on(command, [this] {
+      export_.list = list_;
+      return runs_export(session_, export_);
+    });
   }
 
   CLI::App* named(CLI::App* parent, const std::string& command, const std::string& about) {
@@ -320,7 +437,12 @@ class CommandLine {
   std::string schema_;
   std::string alias_ = "champion";
   std::int64_t version_ = 0;
-  std::int64_t limit_ = 20;
+  ListOptions list_;
+  CompareOptions compare_;
+  ExportOptions export_;
+  std::vector<std::string> names_;
+  std::vector<std::string> tags_;
+  std::string new_name_;
   std::string model_;
   std::string spec_;
   std::string config_file_;

@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "cli/session.h"
+#include "cli/tracked.h"
 
 // The commands, one function each. What they print goes to standard output, progress and messages
 // to standard error.
@@ -40,13 +41,57 @@ Result<void> data_log(Session& session, const std::string& name);
 Result<void> data_validate(Session& session, const std::string& name,
                            const std::string& schema_file);
 
-Result<void> models_list(Session& session);
+// What the commands that list have in common.
+struct ListOptions {
+  std::vector<std::string> experiments;  // names or ids; empty: all
+  std::string filter;                    // MLflow's grammar
+  std::vector<std::string> order_by;
+  std::int64_t limit = 0;  // 0: all
+  bool deleted = false;    // those alone
+  bool all = false;        // those too
+
+  View view() const { return deleted ? View::kDeleted : all ? View::kAll : View::kActive; }
+};
+
+Result<void> models_list(Session& session, const ListOptions& options);
 Result<void> models_show(Session& session, const std::string& name);
 Result<void> models_promote(Session& session, const std::string& name, std::int64_t version,
                             const std::string& alias);
 
-Result<void> runs_list(Session& session, std::int64_t limit);
-Result<void> runs_show(Session& session, const std::string& id);
+Result<void> experiments_list(Session& session, const ListOptions& options);
+Result<void> experiments_show(Session& session, const std::string& name_or_id);
+// `tags`: "KEY=VALUE".
+Result<void> experiments_create(Session& session, const std::string& name,
+                                const std::vector<std::string>& tags);
+Result<void> experiments_rename(Session& session, const std::string& name_or_id,
+                                const std::string& new_name);
+Result<void> experiments_delete(Session& session, const std::string& name_or_id);
+Result<void> experiments_restore(Session& session, const std::string& name_or_id);
+
+// Runs are named by their ids, or by names that only one run has.
+Result<void> runs_list(Session& session, const ListOptions& options);
+Result<void> runs_show(Session& session, const std::string& id_or_name);
+Result<void> runs_delete(Session& session, const std::vector<std::string>& runs);
+Result<void> runs_restore(Session& session, const std::vector<std::string>& runs);
+
+struct CompareOptions {
+  std::vector<std::string> runs;
+  std::vector<std::string> metrics;  // those alone
+  std::vector<std::string> lower;    // metrics of which the lowest value is best,
+  std::vector<std::string> higher;   // and the highest, whatever their names say
+  bool differences_only = false;
+  bool plot = false;  // draw the histories of `metrics`
+  std::string html;   // file of a report; empty: none
+};
+Result<void> runs_compare(Session& session, const CompareOptions& options);
+
+struct ExportOptions {
+  ListOptions list;
+  std::string format;      // csv, jsonl, parquet; empty: as the file's name says
+  std::string file;        // "-": standard output
+  bool histories = false;  // a row for each point of each metric
+};
+Result<void> runs_export(Session& session, const ExportOptions& options);
 
 struct PredictOptions {
   std::string endpoint;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Commands that show what there is: data, models, runs, endpoints, status.
+// Commands that show what there is: data, models, endpoints, status.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/json_fields.h"
 #include "base/text.h"
 #include "base/yaml.h"
+#include "cli/cells.h"
 #include "cli/commands.h"
 #include "cli/submission.h"
 #include "cli/table.h"
@@ -16,29 +16,6 @@
 
 namespace ciclo::cli {
 namespace {
-
-std::int64_t now_ms() { return SystemClock().now_ms(); }
-
-// MLflow writes 64-bit integers as numbers or as texts.
-std::int64_t integer_of(const json::Value& object, std::string_view key) {
-  const json::Value* value = object.find(key);
-  if (value == nullptr) return 0;
-  if (value->is_int()) return value->integer();
-  return value->is_string() ? parse_int(value->string()).value_or(0) : 0;
-}
-
-std::string cell(const json::Value& object, std::string_view key, int digits = 4) {
-  const json::Value* value = object.find(key);
-  if (value == nullptr || value->is_null()) return "-";
-  if (value->is_string()) return value->string().empty() ? "-" : value->string();
-  if (value->is_int()) return std::to_string(value->integer());
-  if (value->is_number()) return number_text(value->number(), digits);
-  return json::dump(*value);
-}
-
-std::string path_of(std::string_view before, const std::string& name, std::string_view after = {}) {
-  return std::string(before) + http::percent_encode(name) + std::string(after);
-}
 
 void print_findings(const json::Value& validation) {
   for (const auto& finding : items_of(validation, "findings")) {
@@ -141,10 +118,35 @@ Result<void> data_validate(Session& session, const std::string& name,
   return failed_precondition("data set " + ciclo::quoted(name) + " breaks its schema");
 }
 
-Result<void> models_list(Session& session) {
+namespace {
+
+// All pages of the registered models, or the first `limit` of them.
+Result<json::Value::Array> find_models(Api& api, const ListOptions& options) {
+  constexpr std::int64_t kPerPage = 1000;
+  const std::int64_t limit = options.limit > 0 ? options.limit : INT64_MAX;
+  std::string path = "/api/2.0/mlflow/registered-models/search?max_results=" +
+                     std::to_string(std::min(limit, kPerPage));
+  if (!options.filter.empty()) path += "&filter=" + http::percent_encode(options.filter);
+  for (const auto& order : options.order_by) path += "&order_by=" + http::percent_encode(order);
+  json::Value::Array found;
+  std::string token;
+  do {
+    TRY(const json::Value page,
+        api.get(token.empty() ? path : path + "&page_token=" + http::percent_encode(token)));
+    const auto& items = items_of(page, "registered_models");
+    found.insert(found.end(), items.begin(), items.end());
+    token = page.string_or("next_page_token", "");
+  } while (!token.empty() && std::ssize(found) < limit);
+  if (std::ssize(found) > limit) found.resize(static_cast<std::size_t>(limit));
+  return found;
+}
+
+}  // namespace
+
+Result<void> models_list(Session& session, const ListOptions& options) {
   TRY(Api * api, session.api());
-  TRY(const json::Value page,
-      api->get("/api/2.0/mlflow/registered-models/search?max_results=1000"));
+  TRY(const auto found, find_models(*api, options));
+  const json::Value page = json::Value::object({{"registered_models", found}});
   session.show(page, [&] {
     Table table({"model", "latest", "champion", "updated"});
     for (const auto& model : items_of(page, "registered_models")) {
@@ -203,99 +205,6 @@ Result<void> models_promote(Session& session, const std::string& name, std::int6
   session.show(body, [&] {
     std::printf("%s of %s is now version %lld\n", alias.c_str(), name.c_str(),
                 static_cast<long long>(version));
-  });
-  return {};
-}
-
-Result<void> runs_list(Session& session, std::int64_t limit) {
-  TRY(Api * api, session.api());
-  TRY(const json::Value experiments, api->post("/api/2.0/mlflow/experiments/search",
-                                               json::Value::object({{"max_results", 1000}})));
-  json::Value ids = json::Value::array();
-  std::map<std::string, std::string> names;
-  for (const auto& experiment : items_of(experiments, "experiments")) {
-    const std::string id = experiment.string_or("experiment_id", "");
-    ids.push_back(id);
-    names[id] = experiment.string_or("name", "");
-  }
-  TRY(const json::Value page,
-      api->post("/api/2.0/mlflow/runs/search",
-                json::Value::object({{"experiment_ids", std::move(ids)}, {"max_results", limit}})));
-  session.show(page, [&] {
-    Table table({"run", "name", "experiment", "status", "started", "metrics"});
-    for (const auto& run : items_of(page, "runs")) {
-      const json::Value* info = run.find("info");
-      const json::Value* data = run.find("data");
-      std::vector<std::string> metrics;
-      for (const auto& metric : items_of(data, "metrics")) {
-        if (metrics.size() == 3) break;
-        metrics.push_back(metric.string_or("key", "") + "=" + cell(metric, "value"));
-      }
-      table.add({cell(*info, "run_id"), cell(*info, "run_name"),
-                 names[cell(*info, "experiment_id")], cell(*info, "status"),
-                 ago(integer_of(*info, "start_time"), now_ms()), join(metrics, " ")});
-    }
-    table.print();
-  });
-  return {};
-}
-
-namespace {
-
-// How the run's model was judged; null where nothing tells, as of runs that others logged.
-json::Value report_of_run(Api& api, const std::string& id) {
-  const auto report =
-      api.get("/get-artifact?path=" + http::percent_encode("evaluation/report.json") +
-              "&run_id=" + http::percent_encode(id));
-  return report.ok() && report->is_object() ? *report : json::Value();
-}
-
-std::string interval(const json::Value& metric) {
-  const std::string low = cell(metric, "low");
-  const std::string high = cell(metric, "high");
-  return low == "-" || high == "-" ? "-" : low + " … " + high;
-}
-
-void print_report(const json::Value& report) {
-  Table metrics({"on test rows", "value", "interval"});
-  for (const auto& metric : items_of(report, "metrics")) {
-    metrics.add({cell(metric, "metric"), cell(metric, "value"), interval(metric)});
-  }
-  metrics.print();
-  Table slices({"slice", "rows", "metric", "value", "interval"});
-  for (const auto& slice : items_of(report, "slices")) {
-    const auto& measured = items_of(slice, "metrics");
-    if (measured.empty()) continue;
-    slices.add({cell(slice, "column") + "=" + cell(slice, "value"),
-                count_text(slice.integer_or("rows", 0)), cell(measured.front(), "metric"),
-                cell(measured.front(), "value"), interval(measured.front())});
-  }
-  if (slices.empty()) return;
-  std::printf("\n");
-  slices.print();
-}
-
-}  // namespace
-
-Result<void> runs_show(Session& session, const std::string& id) {
-  TRY(Api * api, session.api());
-  TRY(const json::Value answer,
-      api->get("/api/2.0/mlflow/runs/get?run_id=" + http::percent_encode(id)));
-  const json::Value& run = *answer.find("run");
-  const json::Value report = report_of_run(*api, id);
-  session.show(run, [&] {
-    const json::Value& info = *run.find("info");
-    std::printf("%s  %s  %s\n\n", cell(info, "run_id").c_str(), cell(info, "run_name").c_str(),
-                cell(info, "status").c_str());
-    for (const auto* kind : {"params", "metrics"}) {
-      Table table({kind, "value"});
-      for (const auto& item : items_of(*run.find("data"), kind)) {
-        table.add({cell(item, "key"), cell(item, "value", 6)});
-      }
-      if (!table.empty()) table.print();
-      std::printf("\n");
-    }
-    if (!report.is_null()) print_report(report);
   });
   return {};
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/table.h"
 
+#include <sys/ioctl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -8,21 +11,67 @@
 namespace ciclo::cli {
 namespace {
 
-// Characters shown, counting each UTF-8 sequence as one.
-std::size_t width_of(const std::string& text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-  }));
-}
+constexpr std::size_t kColumnGap = 2;
+constexpr std::size_t kCutColumnMin = 8;
 
 bool looks_numeric(const std::string& cell) {
   if (cell.empty() || cell == "-") return true;
   return cell.find_first_not_of("0123456789.,+-%") == std::string::npos;
 }
 
+// One line: a name with a line break or an escape sequence must not reach the terminal.
+std::string printable(std::string cell) {
+  for (char& c : cell) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  }
+  return cell;
+}
+
+std::size_t sum_of(const std::vector<std::size_t>& widths) {
+  std::size_t sum = 0;
+  for (const std::size_t width : widths) sum += width + kColumnGap;
+  return sum - std::min(sum, kColumnGap);
+}
+
+// Takes from the widest columns that may be cut, one character at a time.
+void fit(std::vector<std::size_t>& widths, const std::vector<bool>& fixed, std::size_t width_max) {
+  for (std::size_t excess = sum_of(widths); excess > width_max; --excess) {
+    std::size_t widest = widths.size();
+    for (std::size_t i = 0; i < widths.size(); ++i) {
+      if (fixed[i] || widths[i] <= kCutColumnMin) continue;
+      if (widest == widths.size() || widths[i] > widths[widest]) widest = i;
+    }
+    if (widest == widths.size()) return;
+    --widths[widest];
+  }
+}
+
 }  // namespace
 
-std::string Table::text() const {
+std::size_t width_of(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  }));
+}
+
+std::string cut_to_width(std::string_view text, std::size_t width) {
+  if (width_of(text) <= width) return std::string(text);
+  if (width == 0) return "";
+  std::size_t bytes = 0;
+  for (std::size_t shown = 0; bytes < text.size(); ++bytes) {
+    const bool begins = (static_cast<unsigned char>(text[bytes]) & 0xC0) != 0x80;
+    if (begins && shown++ == width - 1) break;
+  }
+  return std::string(text.substr(0, bytes)) + "…";
+}
+
+std::size_t terminal_width() {
+  winsize size{};
+  if (::isatty(STDOUT_FILENO) == 0 || ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return 0;
+  return size.ws_col;
+}
+
+std::string Table::text(std::size_t width_max) const {
   std::vector<std::size_t> widths;
   std::vector<bool> numeric(headers_.size(), true);
   for (const auto& header : headers_) widths.push_back(width_of(header));
@@ -32,13 +81,14 @@ std::string Table::text() const {
       if (!looks_numeric(row[i])) numeric[i] = false;
     }
   }
+  if (width_max > 0) fit(widths, numeric, width_max);
   std::string out;
   const auto add_line = [&](const std::vector<std::string>& cells) {
     std::string line;
     for (std::size_t i = 0; i < widths.size(); ++i) {
-      const std::string cell = i < cells.size() ? cells[i] : "";
+      const std::string cell = i < cells.size() ? cut_to_width(printable(cells[i]), widths[i]) : "";
       const std::string padding(widths[i] - std::min(widths[i], width_of(cell)), ' ');
-      if (i > 0) line += "  ";
+      if (i > 0) line.append(kColumnGap, ' ');
       line += numeric[i] && !rows_.empty() ? padding + cell : cell + padding;
     }
     line.erase(line.find_last_not_of(' ') + 1);
@@ -57,7 +107,7 @@ std::string Table::text() const {
 }
 
 void Table::print() const {
-  const std::string all = text();
+  const std::string all = text(terminal_width());
   std::fwrite(all.data(), 1, all.size(), stdout);
 }
 

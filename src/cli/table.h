@@ -16,19 +16,29 @@ namespace ciclo::cli {
 //   table.add({"flights", "3"});
 //   table.print();
 //
-// Columns whose cells are all numbers are aligned to the right.
+// Columns whose cells are all numbers are aligned to the right. Control characters show as blanks.
 class Table {
  public:
   explicit Table(std::vector<std::string> headers) : headers_(std::move(headers)) {}
   void add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
   bool empty() const { return rows_.empty(); }
-  std::string text() const;
-  void print() const;  // to standard output
+  // In lines of at most `width_max` characters, as far as columns of text can be cut: the widest
+  // ones are, and end with "…". 0: as wide as the cells are.
+  std::string text(std::size_t width_max = 0) const;
+  // To standard output; as wide as the terminal, when that is one.
+  void print() const;
 
  private:
   std::vector<std::string> headers_;
   std::vector<std::vector<std::string>> rows_;
 };
+
+// Columns of the terminal that standard output is; 0 when it is none.
+std::size_t terminal_width();
+// Characters shown, counting each UTF-8 sequence as one.
+std::size_t width_of(std::string_view text);
+// At most `width` characters, the last one "…" where some are cut off.
+std::string cut_to_width(std::string_view text, std::size_t width);
 
 // "3 min ago", "2 d ago"; "-" for 0.
 std::string ago(std::int64_t then_ms, std::int64_t now_ms);
