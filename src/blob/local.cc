@@ -216,8 +216,10 @@ Result<void> LocalStore::make_folder(const Hash& hash) {
 Result<Descriptor> LocalStore::open_object(const Hash& hash, std::uint64_t& size) const {
   TRY(check_hash(hash));
   const fs::path path = path_of(hash);
-  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  // A link in the place of a value leads to bytes that nobody stored.
+  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!file.is_open() && errno == ENOENT) return not_found("blob " + hash + " is not in the store");
+  if (!file.is_open() && errno == ELOOP) return data_loss("blob " + hash + " is a symbolic link");
   if (!file.is_open()) return file_error("open", path, errno);
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) return file_error("look at", path, errno);

@@ -108,6 +108,19 @@ TEST_F(LocalBlobs, gives_back_what_was_put) {
   EXPECT_EQ(*read_file(*store_->local_path(put->hash)), value);
 }
 
+TEST_F(LocalBlobs, a_link_in_the_place_of_a_value_is_not_followed) {
+  const auto hash = store_->put("value")->hash;
+  const fs::path object = *store_->local_path(hash);
+  std::ofstream(folder_.path() / "secret") << "secret";
+  fs::remove(object);
+  fs::create_symlink(folder_.path() / "secret", object);
+  EXPECT_EQ(store_->get(hash).error().code, Code::kDataLoss);
+  EXPECT_EQ(store_->local_path(hash).error().code, Code::kDataLoss);
+  EXPECT_EQ(store_->put("value")->hash, hash);
+  EXPECT_EQ(*store_->get(hash), "value");
+  EXPECT_EQ(*read_file(folder_.path() / "secret"), "secret");
+}
+
 TEST_F(LocalBlobs, reads_ranges) {
   const auto hash = store_->put("0123456789")->hash;
   EXPECT_EQ(read_range(hash, 0, 3), "012");

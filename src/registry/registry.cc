@@ -62,6 +62,26 @@ Result<void> check_description(const std::string& text) {
   return tracking::check_length("description", text, kDescriptionLengthMax);
 }
 
+// With every "%XX" decoded, and again what comes out, as whoever opens the URI may do.
+std::string without_escapes(std::string text) {
+  const auto hex = [](char c) { return std::string_view("0123456789abcdef").find(c); };
+  for (bool changed = true; changed;) {
+    changed = false;
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      const std::string digits = to_lower_ascii(text.substr(i, 3));
+      const bool is_escape = digits.size() == 3 && digits[0] == '%' &&
+                             hex(digits[1]) != std::string_view::npos &&
+                             hex(digits[2]) != std::string_view::npos;
+      out += is_escape ? static_cast<char>(hex(digits[1]) * 16 + hex(digits[2])) : text[i];
+      if (is_escape) i += 2;
+      changed = changed || is_escape;
+    }
+    text = std::move(out);
+  }
+  return text;
+}
+
 // A package is in this server or at a URI that the client can reach; a path of this machine is
 // neither.
 Result<void> check_source(const std::string& source) {
@@ -72,11 +92,16 @@ Result<void> check_source(const std::string& source) {
                             ": a local path is not reachable for others; log the model to a run "
                             "first");
   }
-  for (const auto segment : split(std::string_view(source).substr(colon + 1), '/')) {
+  const std::string decoded = without_escapes(source.substr(colon + 1));
+  for (const auto segment : split(std::string_view(decoded), '/')) {
     if (segment == "..") {
       return invalid_argument("invalid model version source " + quoted(source) +
                               ": it must not hold \"..\"");
     }
+  }
+  if (decoded.find('\0') != std::string::npos) {
+    return invalid_argument("invalid model version source " + quoted(source) +
+                            ": it must not hold a NUL");
   }
   return {};
 }

@@ -170,12 +170,15 @@ TEST_P(RegistryTest, reserved_and_malformed_names_are_refused) {
     EXPECT_EQ(registry.create_model(context, name, "", {}).error().code, Code::kInvalidArgument)
         << name;
   }
-  for (const char* source : {"", "/etc/passwd", "file:///etc/passwd", "mlflow-artifacts:/a/../b",
-                             "s3://b/../c", "relative/path"}) {
+  for (const char* source :
+       {"", "/etc/passwd", "file:///etc/passwd", "mlflow-artifacts:/a/../b", "s3://b/../c",
+        "s3://b/%2e%2E/c", "s3://b/a%252f..%252fc", "s3://b/a%00", "relative/path"}) {
     EXPECT_EQ(registry.create_version(context, {.name = "m", .source = source}).error().code,
               Code::kInvalidArgument)
         << source;
   }
+  const auto escaped = registry.create_version(context, {.name = "m", .source = "s3://b/50%25%"});
+  EXPECT_EQ(escaped->source, "s3://b/50%25%");
 }
 
 TEST_P(RegistryTest, a_version_of_another_model_is_a_source) {

@@ -35,9 +35,12 @@ std::optional<double> number_of(json::View value) {
 }
 
 // The query as an object: each value a text, repeated keys a list.
-std::string object_of_query(const http::Request& request) {
+Result<std::string> object_of_query(const http::Request& request) {
   json::Value object = json::Value::object();
   for (const auto& [key, value] : request.query) {
+    if (!is_utf8(key) || !is_utf8(value)) {
+      return invalid_argument("the query parameter " + quoted(key) + " is not UTF-8");
+    }
     json::Value& member = object[key];
     if (member.is_null()) {
       member = value;
@@ -295,9 +298,12 @@ Result<Input> Input::of(http::Request& request) {
   TRY(const std::string_view body, request.body->all());
   const bool has_body = request.method != "GET" && !trim(body).empty();
   if (has_body) TRY(check_content_type(request));
-  const std::string text = has_body ? std::string() : object_of_query(request);
+  std::string of_query;
+  if (!has_body) {
+    TRY(of_query, object_of_query(request));
+  }
   TRY(auto document,
-      json::Document::parse(has_body ? body : text, json::Document::BareWords::kAllow));
+      json::Document::parse(has_body ? body : of_query, json::Document::BareWords::kAllow));
   if (!document.root().is_object()) {
     return invalid_argument("the body must be a JSON object, got " +
                             std::string(json::kind_name(document.root().kind())));

@@ -117,6 +117,24 @@ TEST_F(MlflowTest, bad_input_is_a_400_that_names_the_field) {
             "metrics[0]: missing value for required parameter \"timestamp\"");
 }
 
+TEST_F(MlflowTest, a_query_that_is_not_utf8_is_refused) {
+  const std::string run = new_run();
+  const auto listed = get("artifacts/list?run_id=" + run + "&path=%c0%ae%c0%ae");
+  EXPECT_EQ(code_of(listed), "400 BAD_REQUEST");
+  EXPECT_EQ(json_of(listed).string_or("message", ""), "the query parameter \"path\" is not UTF-8");
+}
+
+TEST_F(MlflowTest, a_version_of_files_in_this_server_names_whose_they_are) {
+  const std::string run = new_run();
+  const std::string place = R"("source":"mlflow-artifacts:/0/)" + run + R"(/artifacts/model")";
+  ASSERT_EQ(post("registered-models/create", R"({"name":"m"})").status, 200);
+  EXPECT_EQ(code_of(post("model-versions/create", R"({"name":"m",)" + place + "}")),
+            "400 INVALID_PARAMETER_VALUE");
+  const auto owned =
+      post("model-versions/create", R"({"name":"m",)" + place + R"(,"run_id":")" + run + "\"}");
+  EXPECT_EQ(owned.status, 200) << owned.body;
+}
+
 TEST_F(MlflowTest, errors_have_the_codes_that_clients_look_at) {
   EXPECT_EQ(code_of(get("runs/get?run_id=none")), "404 RESOURCE_DOES_NOT_EXIST");
   EXPECT_EQ(code_of(get("runs/get")), "400 INVALID_PARAMETER_VALUE");

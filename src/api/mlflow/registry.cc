@@ -161,13 +161,16 @@ Result<std::optional<tracking::ArtifactPath>> owner_folder(
   return std::optional<tracking::ArtifactPath>(std::move(folder));
 }
 
-// Files of this server belong to somebody: a version may not take those of others than it names.
+// Files of this server belong to somebody: a version takes those of the run or model it names.
 Result<void> check_owner(const Services& services, const Context& context,
                          const registry::NewModelVersion& version) {
   if (!version.source.starts_with("mlflow-artifacts:")) return {};
   const auto folder = owner_folder(services, context, version);
   if (!folder.ok()) return invalid_argument(folder.error().message);
-  if (!*folder) return {};
+  if (!*folder) {
+    return invalid_argument("invalid model version source " + quoted(version.source) +
+                            ": a run_id or model_id is needed that the artifacts belong to");
+  }
   TRY(const auto place, tracking::ArtifactPath::from_uri(version.source));
   const std::string& root = (*folder)->str();
   if (place.str() == root || place.str().starts_with(root + "/")) return {};
