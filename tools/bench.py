@@ -3,7 +3,8 @@
 """Runs the measurements of bench/ and keeps each result with the machine and commit it came from.
 
 bench.py BUILD [NAME…]    NAME_bench.cc is the program BUILD/bin/NAME_bench; NAME_bench.py is called
-                          with the path of BUILD/ciclo. Both print one JSON document.
+                          with the path of BUILD/ciclo, and where both are there runs the program.
+                          It prints one JSON document.
 
 Results go to bench/results/NAME.json, and what they say to the rows of bench/RESULTS.md that name
 `./dev bench NAME`, which are replaced. They say little on a machine that does other work beside.
@@ -71,6 +72,22 @@ def write_rows(document: dict) -> None:
     at = next((i for i, line in enumerate(lines) if mark in line), len(lines))
     kept = [line for line in lines if mark not in line]
     file.write_text("\n".join(kept[:at] + rows + kept[at:]) + "\n")
+
+
+def of_client(result: dict):
+    synchronous = result["synchronous"]["median_ns"]
+    for threads in (1, 4):
+        row = result[f"threads_{threads}"]
+        ours, limit = row["log_metric"]["median_ns"], row["limit"]["median_ns"]
+        yield (f"libciclo_client, log_metric, {threads} threads: {ours:,.0f} ns a call",
+               f"the clock and an atomic store: {limit:,.0f} ns", ours / limit)
+        yield (f"libciclo_client, {threads} threads, 200,000 metrics to the last acknowledged: "
+               f"{row['sustained']['metrics_per_second']:,} metrics/s",
+               f"a request for each: {1e9 / synchronous:,.0f} metrics/s",
+               row["sustained"]["metrics_per_second"] * synchronous / 1e9)
+    ours = result["threads_1"]["log_metric"]["median_ns"]
+    yield (f"libciclo_client, log_metric, 1 thread: {ours / 1000:.2f} µs a call",
+           f"a request for each metric: {synchronous / 1000:,.0f} µs a call", ours / synchronous)
 
 
 def of_http(result: dict):
@@ -177,7 +194,7 @@ def of_sql(result: dict):
 
 
 # For each measurement: (what, beside what, ratio) of every row.
-SUMMARIES = {"history": of_history, "http": of_http, "mlflow": of_mlflow,
+SUMMARIES = {"client": of_client, "history": of_history, "http": of_http, "mlflow": of_mlflow,
              "pipeline": of_pipeline, "predict": of_predict, "serve": of_serve,
              "server": of_server, "sql": of_sql}
 
