@@ -96,7 +96,8 @@ pipeline::PipelineSpec chain(int salt) {
   pipeline::PipelineSpec spec{.name = "chain"};
   for (int i = 0; i < kSteps; ++i) {
     pipeline::StepSpec step{.name = "step-" + std::to_string(i), .kind = "true"};
-    step.parameters["salt"] = salt;
+    // Each step of each chain is its own; equal ones would be answered from the cache.
+    step.parameters["salt"] = salt * kSteps + i;
     if (i > 0) step.after.push_back("step-" + std::to_string(i - 1));
     spec.steps.push_back(std::move(step));
   }

@@ -25,7 +25,7 @@ TEST(File, a_durable_write_makes_parents_and_leaves_nothing_else) {
 
 TEST(File, a_new_directory_is_synced_into_each_parent_that_is_new_too) {
   const TemporaryDirectory directory;
-  const auto root = directory.path();
+  const auto& root = directory.path();
   RecordedSync::clear();
   ASSERT_TRUE(make_directories_durably(root / "a" / "b" / "c").ok());
   EXPECT_TRUE(std::filesystem::is_directory(root / "a" / "b" / "c"));

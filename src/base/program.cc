@@ -50,7 +50,9 @@ int read_program(dl_phdr_info* object, std::size_t, void* out) {
     const ElfW(Phdr)& segment = object->dlpi_phdr[i];
     if (segment.p_type != PT_NOTE) continue;
     // The loader gives addresses as integers.
-    const auto* notes = reinterpret_cast<const unsigned char*>(object->dlpi_addr + segment.p_vaddr);
+    const auto address = object->dlpi_addr + segment.p_vaddr;
+    const auto* notes =
+        reinterpret_cast<const unsigned char*>(address);  // NOLINT(performance-no-int-to-ptr)
     id = find_build_id(notes, segment.p_memsz);
   }
   return 1;

@@ -35,12 +35,7 @@ Result<steps::Project> load_project(const std::filesystem::path& directory,
   json::Value document = project.source;
   for (const auto& assignment : assignments) TRY(set_in_document(document, assignment));
   TRY(steps::Project changed, steps::read_project(document, "ciclo.yaml with --set"));
-  // Schema files were read with the document.
-  for (auto& [name, source] : changed.data) {
-    if (const auto before = project.data.find(name); before != project.data.end()) {
-      source.schema = before->second.schema;
-    }
-  }
+  TRY(steps::read_schema_files(directory, changed));
   return changed;
 }
 

@@ -116,7 +116,7 @@ std::string ago(std::int64_t then_ms, std::int64_t now_ms) {
   const std::int64_t seconds = std::max<std::int64_t>(0, (now_ms - then_ms) / 1000);
   if (seconds < 60) return std::to_string(seconds) + " s ago";
   if (seconds < 3600) return std::to_string(seconds / 60) + " min ago";
-  if (seconds < 2 * 86'400) return std::to_string(seconds / 3600) + " h ago";
+  if (seconds < std::int64_t{2} * 86'400) return std::to_string(seconds / 3600) + " h ago";
   return std::to_string(seconds / 86'400) + " d ago";
 }
 

@@ -137,6 +137,7 @@ TEST_F(Process, cancel_comes_from_any_thread_and_lets_a_job_end_politely) {
       spec, [&](std::string_view) { canceller = std::jthread([&] { job->cancel(); }); });
   job = started.get();
   const JobEnd end = job->wait();
+  canceller.join();
   EXPECT_EQ(end.reason, EndReason::kCancelled);
   EXPECT_TRUE(log().ends_with("bye\n"));  // after what the shell says about its own children
 }

@@ -80,7 +80,7 @@ std::string one_line(std::string_view message) {
     message = message.substr(0, echo);
   if (const auto hints = message.find("\n\n"); hints != message.npos)
     message = message.substr(0, hints);
-  if (const auto kind = message.find(" Error: "); kind != message.npos && kind < 24) {
+  if (const auto kind = message.find(" Error: "); kind < 24) {
     message = message.substr(kind + 8);
   }
   std::string out;

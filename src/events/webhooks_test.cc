@@ -38,7 +38,8 @@ class WebhooksTest : public testing::TestWithParam<sql::Engine> {
         std::make_unique<Webhooks>(*database, events, clock, random, ids, sender, secrets, options);
   }
 
-  Webhook add(const std::string& name, std::vector<Topic> topics, const std::string& secret = "") {
+  Webhook add(const std::string& name, const std::vector<Topic>& topics,
+              const std::string& secret = "") {
     const auto made = webhooks->create(
         context, {.name = name, .url = "https://" + name, .topics = topics, .secret = secret});
     EXPECT_TRUE(made.ok()) << made.error().message;
@@ -384,7 +385,7 @@ TEST_P(WebhooksTest, pages_show_the_newest_first_and_stay_valid) {
 
 TEST_P(WebhooksTest, refuses_names_urls_and_topics_outside_the_rules) {
   const auto code = [&](const std::string& name, const std::string& url,
-                        std::vector<Topic> topics) {
+                        const std::vector<Topic>& topics) {
     const auto made = webhooks->create(context, {.name = name, .url = url, .topics = topics});
     return made.ok() ? std::string("ok") : made.error().message;
   };

@@ -120,8 +120,11 @@ struct Sums {
   std::vector<double> all_sum;
   double all_count = 0;
 
-  Sums(std::size_t slots, std::size_t outputs_)
-      : outputs(outputs_), slot_sum(slots * outputs_), slot_count(slots), all_sum(outputs_) {}
+  Sums(std::size_t slots, std::size_t output_count)
+      : outputs(output_count),
+        slot_sum(slots * output_count),
+        slot_count(slots),
+        all_sum(output_count) {}
 
   void add(int slot, float target, std::size_t classes) {
     // With several classes, output c counts the rows of class c.

@@ -139,7 +139,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void run_on_loop();
   void run_on_worker();
   std::size_t body_bytes_max() const;
-  void refuse(int status, std::string_view message, Headers more = {});
+  void refuse(int status, std::string_view message, const Headers& more = {});
   void refuse_large_body();
   void refuse_busy(std::string_view message);
   void refuse_malformed(const Refusal& refusal);

@@ -120,12 +120,13 @@ void Connection::answered() {
 void Connection::log_request(int status) const {
   if (!core_.options.access_log) return;
   const Request& request = exchange_->request;
+  const std::int64_t microseconds = (now_ns() - begun_ns_) / 1000;
   log::info("request", {{"method", request.method},
                         {"path", request.path},
                         {"route", route_ == nullptr ? std::string() : route_->path},
                         {"status", status},
                         {"bytes", answer_bytes_},
-                        {"ms", static_cast<double>((now_ns() - begun_ns_) / 1000) / 1000},
+                        {"ms", static_cast<double>(microseconds) / 1000},
                         {"remote", remote_},
                         {"request_id", request.context.request_id}});
 }

@@ -245,7 +245,7 @@ void Connection::refuse_busy(std::string_view message) {
   refuse(503, message);
 }
 
-void Connection::refuse(int status, std::string_view message, Headers more) {
+void Connection::refuse(int status, std::string_view message, const Headers& more) {
   auto response = core_.router.error_response(exchange_->request, status, message);
   for (const auto& [name, value] : more.all()) response.headers.set(name, value);
   if (status == 503 && !response.headers.has("Retry-After"))

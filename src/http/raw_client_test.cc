@@ -73,7 +73,7 @@ std::string RawClient::read_all() {
 }
 
 std::string RawClient::read_response() {
-  const std::string head = read_until("\r\n\r\n");
+  std::string head = read_until("\r\n\r\n");
   const auto length = head.find("Content-Length: ");
   if (length != std::string::npos) {
     std::size_t bytes = 0;

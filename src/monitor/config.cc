@@ -10,6 +10,7 @@ namespace ciclo::monitor {
 namespace {
 
 constexpr std::int64_t kHourMs = 3'600'000;
+constexpr std::int64_t kDayMs = 24 * kHourMs;
 
 Result<std::int64_t> duration_of(std::string_view field, std::string_view text) {
   auto parsed = parse_duration(text);
@@ -53,8 +54,8 @@ Result<std::int64_t> parse_duration(std::string_view text) {
   switch (text.back()) {
     case 'm': unit_ms = 60'000; break;
     case 'h': unit_ms = kHourMs; break;
-    case 'd': unit_ms = 24 * kHourMs; break;
-    case 'w': unit_ms = 7 * 24 * kHourMs; break;
+    case 'd': unit_ms = kDayMs; break;
+    case 'w': unit_ms = 7 * kDayMs; break;
     default: return refused();
   }
   const auto count = parse_int(text.substr(0, text.size() - 1));

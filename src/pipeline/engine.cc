@@ -106,7 +106,6 @@ struct Engine::Work {
 
   std::jthread thread;
 
- private:
   void put_back(Live& live, std::vector<Leftover>& leftovers);
   void take_inbox();
   Result<void> work_through();

@@ -261,9 +261,7 @@ Result<std::vector<ResolvedInput>> inputs_of(const RunState& run, std::size_t st
       continue;
     }
     const std::vector<Output>& outputs = run.steps[*source.step].outputs;
-    const auto found = std::find_if(outputs.begin(), outputs.end(), [&](const Output& output) {
-      return output.port == source.port;
-    });
+    const auto found = std::ranges::find(outputs, source.port, &Output::port);
     if (found == outputs.end()) {
       return failed_precondition("step " + quoted(run.spec->steps[*source.step].name) +
                                  " left nothing on its output " + quoted(source.port) +

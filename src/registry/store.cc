@@ -9,7 +9,6 @@ namespace ciclo::registry::store {
 namespace {
 
 using tracking::Attribute;
-using tracking::Collection;
 using tracking::Parameters;
 using tracking::Searchable;
 using tracking::SearchPlan;

@@ -214,7 +214,8 @@ TEST_P(EndpointsTest, respects_inference_ids_and_event_times) {
   EXPECT_TRUE(at({1'370'044'800'000, 1'370'044'900'000}).ok());
   EXPECT_EQ(at({1, 2, 3}).error().code, Code::kInvalidArgument);
   EXPECT_EQ(at({-1}).error().code, Code::kInvalidArgument);
-  EXPECT_EQ(at({clock_.now_ms() + 2 * 86'400'000}).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(at({clock_.now_ms() + std::int64_t{2} * 86'400'000}).error().code,
+            Code::kInvalidArgument);
   ASSERT_TRUE(capture_->flush().ok());
   EXPECT_EQ(captured_days(folder_.path(), "flights"),
             (std::vector<std::int64_t>{1'370'044'800'000, day_start_ms(clock_.now_ms())}));

@@ -500,6 +500,7 @@ class PostgresDatabase final : public Database {
   void end(Lease& connection, const std::string& statement);
   void pause(int attempts);
 
+  // NOLINTNEXTLINE(readability-identifier-naming): a member, not a global
   static inline thread_local const PostgresDatabase* transaction_of_this_thread = nullptr;
 
   const PostgresOptions options_;

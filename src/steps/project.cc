@@ -514,6 +514,18 @@ Result<Project> parse_project(std::string_view text, std::string_view file) {
   return read_project(document, file);
 }
 
+Result<void> read_schema_files(const std::filesystem::path& directory, Project& project) {
+  for (auto& [name, source] : project.data) {
+    if (source.schema_file.empty()) continue;
+    auto text = read_file(directory / source.schema_file, 16 << 20);
+    if (!text.ok()) return text.error().with_context("data." + name + ".schema");
+    auto schema = data::read_schema(*text);
+    if (!schema.ok()) return schema.error().with_context(source.schema_file);
+    source.schema = std::move(schema).value();
+  }
+  return {};
+}
+
 Result<Project> load_project(const std::filesystem::path& directory) {
   const auto file = directory / "ciclo.yaml";
   auto text = read_file(file, 1 << 20);
@@ -523,14 +535,7 @@ Result<Project> load_project(const std::filesystem::path& directory) {
   }
   if (!text.ok()) return text.error();
   TRY(Project project, parse_project(*text, file.filename().string()));
-  for (auto& [name, source] : project.data) {
-    if (source.schema_file.empty()) continue;
-    auto schema_text = read_file(directory / source.schema_file, 16 << 20);
-    if (!schema_text.ok()) return schema_text.error().with_context("data." + name + ".schema");
-    auto schema = data::read_schema(*schema_text);
-    if (!schema.ok()) return schema.error().with_context(source.schema_file);
-    source.schema = std::move(schema).value();
-  }
+  TRY(read_schema_files(directory, project));
   return project;
 }
 

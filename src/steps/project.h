@@ -101,6 +101,9 @@ Result<Project> parse_project(std::string_view text, std::string_view file);
 // Reads a document that was parsed before (Project::source).
 Result<Project> read_project(const json::Value& document, std::string_view file);
 
+// Reads the schema files that the document names, relative to the directory, into its sources.
+Result<void> read_schema_files(const std::filesystem::path& directory, Project& project);
+
 // DIR/ciclo.yaml with the schema files that it names.
 Result<Project> load_project(const std::filesystem::path& directory);
 

@@ -220,6 +220,7 @@ Result<std::vector<Point>> PointCodec::decode(std::string_view bytes) {
   const auto packing = taker.byte();
   const auto count = taker.varint();
   if (version != kVersion) return damaged("its version is unknown");
+  // NOLINTNEXTLINE(misc-redundant-expression): the two constants differ.
   if (packing != kPlain && packing != kZstd) return damaged("its packing is unknown");
   if (!count || *count > kEncodedPointsMax) return damaged("its number of points is wrong");
   if (packing == kPlain) return points_of(taker.rest(), *count);

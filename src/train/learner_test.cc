@@ -130,7 +130,7 @@ struct Table {
   std::vector<float> values;
   std::size_t rows;
 
-  explicit Table(std::size_t rows_, std::uint64_t seed = 1) : rows(rows_) {
+  explicit Table(std::size_t count, std::uint64_t seed = 1) : rows(count) {
     SeededRandom random(seed);
     for (std::size_t i = 0; i < rows; ++i) {
       const double a = random.normal();

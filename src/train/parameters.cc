@@ -99,9 +99,8 @@ Result<json::Value> apply_rules(const ParameterRules& rules, const json::Value& 
   }
   if (parameters.is_object()) {
     for (const auto& [name, value] : parameters.members()) {
-      const bool known = std::any_of(rules.rules.begin(), rules.rules.end(),
-                                     [&](const auto& rule) { return rule.name == name; });
-      if (!known) return unknown_parameter(rules, name);
+      const auto known = std::ranges::find(rules.rules, name, &ParameterRule::name);
+      if (known == rules.rules.end()) return unknown_parameter(rules, name);
     }
   }
   auto complete = json::Value::object();

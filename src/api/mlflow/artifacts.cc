@@ -15,7 +15,6 @@ namespace {
 
 using tracking::ArtifactFile;
 using tracking::ArtifactPath;
-using tracking::Artifacts;
 
 // Never a type that a browser runs: HTML and SVG are shown as text by what opens them from here.
 std::string_view content_type(std::string_view name) {

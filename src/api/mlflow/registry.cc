@@ -12,7 +12,6 @@ namespace ciclo::api::mlflow {
 
 namespace {
 
-using registry::Registry;
 
 Result<std::int64_t> version_of(const Input& input) {
   TRY(const auto word, input.word("version"));

@@ -272,7 +272,7 @@ Result<InferRequest> parse_infer(std::string_view body, const serve::Signature& 
     }
     return problem.ok();
   });
-  TRY(problem);
+  if (!problem.ok()) return problem.error();
   out.rows = serve::empty_rows(signature);
   if (is_matrix(tensors, signature)) {
     TRY(read_matrix(tensors[0], out.rows));

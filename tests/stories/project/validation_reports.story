@@ -33,9 +33,13 @@ $ sed -i s/narrow.yaml/whole.yaml/ ciclo.yaml && ciclo run --set train.parameter
 --- 0
 ...
 
-$ sed -i s/whole.yaml/narrow.yaml/ ciclo.yaml && ciclo run --set train.parameters.max_depth=4 --server {{server}}
+$ ciclo run --set data.numbers.schema=narrow.yaml --set train.parameters.max_depth=4 --server {{server}}
 --- 0
 ...
+
+$ ciclo run --set data.numbers.schema=absent.yaml --server {{server}}
+--- 1
+2> ciclo: data.numbers.schema: cannot open ./absent.yaml: No such file or directory
 
 GET /api/2.0/mlflow/model-versions/get?name=numbers&version=1
 --- 200
