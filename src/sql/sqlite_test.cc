@@ -34,7 +34,7 @@ extern "C" int __wrap_sqlite3_step(sqlite3_stmt* statement) {
   const std::string_view failing = g_failing_statement.load();
   const std::string_view text = sqlite3_sql(statement);
   if (!failing.empty() && text.starts_with(failing)) return SQLITE_IOERR;
-  const int stepped = __real_sqlite3_step(statement);
+  const int stepped = __real_sqlite3_step(statement);  // NOLINT(readability-identifier-naming)
   g_planned_again += sqlite3_stmt_status(statement, SQLITE_STMTSTATUS_REPREPARE, 1);
   return stepped;
 }
