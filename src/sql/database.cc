@@ -50,6 +50,7 @@ Result<std::unique_ptr<Database>> open(std::string_view url, const OpenOptions& 
     options.path = url.substr(kSqlite.size());
     options.busy_timeout_ms = chosen.busy_timeout_ms;
     options.cache_bytes_max = chosen.cache_bytes_max;
+    options.is_read_only = chosen.is_read_only;
     if (chosen.connections_max > 0) options.readers_max = chosen.connections_max;
     return open_sqlite(std::move(options));
   }
@@ -58,6 +59,7 @@ Result<std::unique_ptr<Database>> open(std::string_view url, const OpenOptions& 
     options.url = url;
     options.connect_timeout_s = chosen.connect_timeout_s;
     options.statement_timeout_ms = chosen.statement_timeout_ms;
+    options.is_read_only = chosen.is_read_only;
     if (chosen.connections_max > 0) options.connections_max = chosen.connections_max;
     return open_postgres(std::move(options));
   }

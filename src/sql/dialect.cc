@@ -117,6 +117,26 @@ Result<void> lift_time_limit(Txn& txn) {
   return {};
 }
 
+Result<bool> has_table(Reader& reader, std::string_view table) {
+  const bool is_sqlite = reader.engine() == Engine::kSqlite;
+  TRY(const auto found,
+      reader.query_one(is_sqlite ? "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = $1"
+                                 : "SELECT 1 WHERE to_regclass($1) IS NOT NULL",
+                       {table}, [](const Row& row) { return row.integer(0); }));
+  return found.has_value();
+}
+
+Result<void> advance_identity(Txn& txn, std::string_view table, std::string_view key,
+                              std::int64_t greatest) {
+  if (txn.engine() == Engine::kSqlite || greatest < 1) return {};
+  const auto ignore = [](const Row&) -> Result<void> { return {}; };
+  // nextval draws a number, which is then skipped: numbers need not follow one another.
+  return txn.query(
+      "SELECT setval(pg_get_serial_sequence($1, $2), GREATEST(CAST($3 AS BIGINT), "
+      "nextval(pg_get_serial_sequence($1, $2))))",
+      {table, key, greatest}, ignore);
+}
+
 std::string escape_like(std::string_view text) {
   std::string out;
   for (const char c : text) {

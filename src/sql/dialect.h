@@ -31,6 +31,14 @@ Result<void> serialize(Txn& txn, std::string_view name);
 // time limit for statements does not hold. SQLite has none.
 Result<void> lift_time_limit(Txn& txn);
 
+// Whether the database has such a table; for databases of other programs.
+Result<bool> has_table(Reader& reader, std::string_view table);
+
+// After rows came in with numbers of their own: the next number that the database gives for the
+// table's key is greater than `greatest`, unless it is already. SQLite sees to that itself.
+Result<void> advance_identity(Txn& txn, std::string_view table, std::string_view key,
+                              std::int64_t greatest);
+
 // The text with % _ and \ escaped, for LIKE … ESCAPE '\'. LIKE tells upper from lower case on both.
 std::string escape_like(std::string_view text);
 

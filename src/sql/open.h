@@ -17,6 +17,9 @@ struct OpenOptions {
   std::size_t cache_bytes_max = 0;    // SQLite: of pages, per connection; 0: SQLite's default
   int connect_timeout_s = 10;         // PostgreSQL
   int statement_timeout_ms = 60'000;  // PostgreSQL: of one statement; 0: none
+  // For a database of another program: `transaction` is failed_precondition, a SQLite file must be
+  // there (not_found) and keeps its settings.
+  bool is_read_only = false;
 };
 
 // As open(url), with options.

@@ -514,6 +514,10 @@ class PostgresDatabase final : public Database {
 Result<void> PostgresDatabase::transaction(const std::function<Result<void>(Txn&)>& body) {
   const bool starts_outside_of_a_transaction = transaction_of_this_thread != this;
   CHECK(starts_outside_of_a_transaction);
+  if (options_.is_read_only) {
+    return failed_precondition("database " + redact_url(options_.url) +
+                               " was opened for reading only");
+  }
   transactions_ += 1;
   for (int attempts = 1;; ++attempts) {
     const auto* outer = std::exchange(transaction_of_this_thread, this);

@@ -34,6 +34,7 @@ struct PostgresOptions {
   int keepalive_count = 3;
   int user_timeout_ms = 30'000;
   std::size_t statements_max = 256;  // prepared statements kept per connection
+  bool is_read_only = false;         // `transaction` is failed_precondition
 };
 
 Result<std::unique_ptr<Database>> open_postgres(PostgresOptions options);

@@ -173,7 +173,9 @@ class Connection final : public Txn {
 Result<std::unique_ptr<Connection>> Connection::open(const SqliteOptions& options, Use use,
                                                      Counter& full_scan_rows) {
   sqlite3* handle = nullptr;
-  const int flags = SQLITE_OPEN_READWRITE | (use == Use::kWrite ? SQLITE_OPEN_CREATE : 0);
+  const int flags = options.is_read_only ? SQLITE_OPEN_READONLY
+                    : use == Use::kWrite ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+                                         : SQLITE_OPEN_READWRITE;
   const int opened = sqlite3_open_v2(options.path.c_str(), &handle, flags, nullptr);
   std::unique_ptr<Connection> connection(
       new Connection(handle, options.statements_max, full_scan_rows));
@@ -184,6 +186,7 @@ Result<std::unique_ptr<Connection>> Connection::open(const SqliteOptions& option
   // Otherwise a statement with LIMIT $1 or LIKE $1 is planned anew whenever its parameters change,
   // which takes longer than to run it.
   sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_QPSG, 1, nullptr);
+  if (options.is_read_only) return connection;
   // LIKE as in PostgreSQL; a larger log between checkpoints than the default 1000 pages, since each
   // checkpoint costs two more fsyncs.
   for (const std::string_view pragma :
@@ -354,7 +357,7 @@ class SqliteDatabase final : public Database {
   explicit SqliteDatabase(SqliteOptions options);
   ~SqliteDatabase() override;
 
-  // Opens the writer's connection and starts its thread. Called once, first.
+  // Opens the writer's connection and starts its thread, if it may write. Called once, first.
   Result<void> start();
 
   Engine engine() const override { return Engine::kSqlite; }
@@ -394,6 +397,11 @@ SqliteDatabase::SqliteDatabase(SqliteOptions options)
       }) {}
 
 Result<void> SqliteDatabase::start() {
+  if (options_.is_read_only) {
+    // Tells now what the first reader would meet; the connection is kept for it.
+    TRY(readers_.take());
+    return {};
+  }
   TRY(writer_, Connection::open(options_, Connection::Use::kWrite, full_scan_rows_));
   thread_ = std::thread([this] { write(); });
   return {};
@@ -411,6 +419,9 @@ SqliteDatabase::~SqliteDatabase() {
 Result<void> SqliteDatabase::transaction(const std::function<Result<void>(Txn&)>& body) {
   const bool starts_outside_of_a_transaction = std::this_thread::get_id() != thread_.get_id();
   CHECK(starts_outside_of_a_transaction);
+  if (options_.is_read_only) {
+    return failed_precondition("database " + options_.path + " was opened for reading only");
+  }
   Pending pending{body, {}, {}};
   std::unique_lock lock(mutex_);
   if (waiting_.size() >= options_.queue_max) {
@@ -576,7 +587,9 @@ Result<std::unique_ptr<Database>> open_sqlite(SqliteOptions options) {
   if (options.path.empty() || options.path.starts_with(":")) {
     return invalid_argument("database sqlite:" + options.path + ": expected the path of a file");
   }
-  TRY(make_directories_durably(std::filesystem::path(options.path).parent_path()));
+  if (!options.is_read_only) {
+    TRY(make_directories_durably(std::filesystem::path(options.path).parent_path()));
+  }
   auto database = std::make_unique<SqliteDatabase>(std::move(options));
   TRY(database->start());
   return std::unique_ptr<Database>(std::move(database));

@@ -25,6 +25,8 @@ struct SqliteOptions {
   int busy_timeout_ms = 10'000;  // wait for another process that writes the same file
   std::size_t cache_bytes_max = 0;   // of pages, per connection; 0: SQLite's default
   std::size_t statements_max = 256;  // prepared statements kept per connection
+  // A file of another program: it must be there, keeps its journal mode, and nothing is written.
+  bool is_read_only = false;
 };
 
 Result<std::unique_ptr<Database>> open_sqlite(SqliteOptions options);
