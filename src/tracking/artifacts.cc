@@ -64,21 +64,21 @@ std::string below(std::string_view directory, std::string_view name) {
 }
 
 // The entry and, as far as they are missing, the directories that lead to it.
-Result<void> put_entry(sql::Txn& txn, const Context& context, const ArtifactLink& link,
+Result<void> put_entry(sql::Txn& txn, std::string_view workspace, const ArtifactLink& link,
                        std::int64_t now_ms) {
   if (link.path.is_root()) return unsafe("", "a file needs a name");
   ArtifactFile file{std::string(link.path.file_name()), false, link.size, link.hash, now_ms};
   ArtifactPath directory = link.path.parent();
-  TRY(const auto existing, store::find_entry(txn, context.workspace, directory.str(), file.path));
+  TRY(const auto existing, store::find_entry(txn, workspace, directory.str(), file.path));
   if (existing && existing->is_directory) return wrong_kind(link.path.str(), true);
-  TRY(store::put_entry(txn, context.workspace, directory.str(), file));
+  TRY(store::put_entry(txn, workspace, directory.str(), file));
   while (!existing && !directory.is_root()) {
     const std::string name(directory.file_name());
     const ArtifactPath parent = directory.parent();
-    TRY(const auto known, store::find_entry(txn, context.workspace, parent.str(), name));
+    TRY(const auto known, store::find_entry(txn, workspace, parent.str(), name));
     if (known && !known->is_directory) return wrong_kind(directory.str(), false);
     if (known) break;
-    TRY(store::put_entry(txn, context.workspace, parent.str(), {name, true, 0, "", now_ms}));
+    TRY(store::put_entry(txn, workspace, parent.str(), {name, true, 0, "", now_ms}));
     directory = parent;
   }
   return {};
@@ -172,9 +172,14 @@ Result<ArtifactFile> Artifacts::put(const Context& context, const ArtifactPath& 
 
 Result<void> Artifacts::link(const Context& context, std::span<const ArtifactLink> links) {
   return database_.transaction([&](sql::Txn& txn) -> Result<void> {
-    for (const auto& link : links) TRY(put_entry(txn, context, link, clock_.now_ms()));
-    return {};
+    return link_in(txn, context.workspace, links, clock_.now_ms());
   });
+}
+
+Result<void> Artifacts::link_in(sql::Txn& txn, std::string_view workspace,
+                                std::span<const ArtifactLink> links, std::int64_t now_ms) {
+  for (const auto& link : links) TRY(put_entry(txn, workspace, link, now_ms));
+  return {};
 }
 
 Result<void> Artifacts::put_directory(const Context& context, const ArtifactPath& root,

@@ -73,6 +73,9 @@ class Artifacts {
                            const std::function<Result<void>(blob::Writer&)>& fill);
   // Names for blobs that are stored already; all or none.
   Result<void> link(const Context& context, std::span<const ArtifactLink> links);
+  // The same as part of a transaction of the caller.
+  static Result<void> link_in(sql::Txn& txn, std::string_view workspace,
+                              std::span<const ArtifactLink> links, std::int64_t now_ms);
   // Stores every file below `directory` (regular files only) under `root`.
   Result<void> put_directory(const Context& context, const ArtifactPath& root,
                              const std::filesystem::path& directory);

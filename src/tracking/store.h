@@ -106,6 +106,9 @@ Result<bool> remove_model_tag(sql::Txn& txn, std::int64_t model, std::string_vie
 // Metrics that name a logged model.
 Result<void> put_model_metrics(sql::Txn& txn, std::string_view workspace, const RunId& run,
                                std::span<const Metric> metrics);
+// Rows (number of the model, key, run id, data set's name and digest, step, timestamp, value, NaN);
+// of each key, run and data set the latest stays.
+Result<void> put_model_metric_rows(sql::Txn& txn, std::span<const sql::Params> rows);
 Result<Page<LoggedModel>> search_models(sql::Reader& reader, std::string_view workspace,
                                         std::span<const ExperimentId> experiments,
                                         const SearchText& text, std::int64_t max_results);

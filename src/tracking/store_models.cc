@@ -169,6 +169,10 @@ Result<void> put_model_metrics(sql::Txn& txn, std::string_view workspace, const 
                     metric.dataset_digest, metric.step, metric.timestamp_ms, value.value,
                     value.is_nan});
   }
+  return put_model_metric_rows(txn, rows);
+}
+
+Result<void> put_model_metric_rows(sql::Txn& txn, std::span<const sql::Params> rows) {
   if (rows.empty()) return {};
   TRY(txn.execute_many(R"(
       INSERT INTO logged_model_metrics AS m (model_number, key, run_id, dataset_name, dataset_digest,
