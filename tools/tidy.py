@@ -31,6 +31,7 @@ DOMAINS = {
     "data",
     "tracking",
     "registry",
+    "migrate",
     "features",
     "train",
     "evaluate",

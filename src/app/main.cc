@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "app/configuration.h"
+#include "app/migration.h"
 #include "app/platform.h"
 #include "app/serving.h"
 #include "base/random.h"
@@ -51,6 +52,7 @@ int main(int argc, char** argv) {
   program.config_keys = app::configuration_keys;
   program.serve_platform = app::serve_platform;
   program.serve_model = app::serve_model;
+  program.migrate_mlflow = app::migrate_mlflow;
   program.run_step = steps::run_job;
   try {
     return cli::run_command_line(argc, argv, program);

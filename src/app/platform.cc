@@ -1,23 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/platform.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <array>
-#include <cerrno>
 #include <utility>
-#include <vector>
 
 #include "api/ciclo/routes.h"
 #include "api/invocations/invocations.h"
 #include "api/mlflow/routes.h"
 #include "api/oip/oip.h"
 #include "api/ui/routes.h"
+#include "app/root.h"
 #include "app/webhook_ports.h"
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/id.h"
 #include "base/program.h"
 #include "base/random.h"
@@ -51,41 +47,6 @@
 
 namespace ciclo::app {
 namespace {
-
-// Held while a platform works on a root; the system lets go of it when the process dies, however it
-// dies.
-class RootLock {
- public:
-  static Result<RootLock> take(const std::filesystem::path& root) {
-    const auto path = root / "lock";
-    RootLock lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
-    if (lock.descriptor_ < 0) return file_error("open", path, errno);
-    if (::flock(lock.descriptor_, LOCK_EX | LOCK_NB) == 0) return lock;
-    if (errno != EWOULDBLOCK) return file_error("lock", path, errno);
-    return failed_precondition("another ciclo works on " + root.string() +
-                               "; talk to it with --server URL, or choose another root");
-  }
-  RootLock(RootLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
-  RootLock& operator=(RootLock&&) = delete;
-  ~RootLock() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-
- private:
-  explicit RootLock(int descriptor) : descriptor_(descriptor) {}
-  int descriptor_;
-};
-
-// The schemas of all modules; a module's tables may refer to those of modules before it.
-std::vector<sql::Migration> all_migrations() {
-  std::vector<sql::Migration> all;
-  for (const auto module :
-       {events::schema(), lineage::schema(), data::schema(), tracking::schema(), registry::schema(),
-        pipeline::schema(), serve::schema(), monitor::schema(), steps::schema()}) {
-    all.insert(all.end(), module.begin(), module.end());
-  }
-  return all;
-}
 
 monitor::Options monitor_options(const PlatformOptions& options) {
   monitor::Options chosen;
@@ -133,12 +94,10 @@ pipeline::StepRunnerOptions runner_options(const PlatformOptions& options) {
 
 // In the order of construction: each uses only those above it.
 struct Platform::Services {
-  Services(const PlatformOptions& options, RootLock held,
-           std::unique_ptr<sql::Database> opened_database,
-           std::unique_ptr<blob::Store> opened_blobs)
-      : lock(std::move(held)),
-        database(std::move(opened_database)),
-        blobs(std::move(opened_blobs)),
+  Services(const PlatformOptions& options, Root opened)
+      : lock(std::move(opened.lock)),
+        database(std::move(opened.database)),
+        blobs(std::move(opened.blobs)),
         ids(clock, random),
         events(*database, clock),
         webhook_posts(webhook_sender(random, webhook_reach(options))),
@@ -248,21 +207,10 @@ Platform::~Platform() = default;
 
 Result<std::unique_ptr<Platform>> Platform::open(const PlatformOptions& given) {
   PlatformOptions options = given;
-  std::error_code failure;
-  options.root = std::filesystem::absolute(given.root, failure).lexically_normal();
-  if (failure) return file_error("resolve", given.root, failure.value());
-  TRY(make_directories_durably(options.root));
-  TRY(RootLock lock, RootLock::take(options.root));
-  const std::string database_url = options.database_url.empty()
-                                       ? "sqlite:" + (options.root / "ciclo.db").string()
-                                       : options.database_url;
-  const std::string blobs_url =
-      options.blobs_url.empty() ? "file:" + (options.root / "blobs").string() : options.blobs_url;
-  TRY(auto database, sql::open(database_url, options.database));
-  TRY(sql::migrate(*database, all_migrations()));
-  TRY(auto blobs, blob::open(blobs_url));
-  return std::unique_ptr<Platform>(new Platform(
-      std::make_unique<Services>(options, std::move(lock), std::move(database), std::move(blobs))));
+  TRY(Root root, open_root({given.root, given.database_url, given.database, given.blobs_url}));
+  options.root = root.path;
+  return std::unique_ptr<Platform>(
+      new Platform(std::make_unique<Services>(options, std::move(root))));
 }
 
 Result<void> Platform::start() {

@@ -8,6 +8,7 @@
 #include <deque>
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <utility>
 
 #include "base/log.h"
@@ -77,6 +78,7 @@ class CommandLine {
     add_experiment_commands();
     add_run_commands();
     add_server_commands();
+    add_migration_commands();
   }
 
   int run(int argc, char** argv) {
@@ -348,10 +350,35 @@ class CommandLine {
     on(step, [this] { return program_.run_step(spec_); });
   }
 
-  // A flag for every configuration key; the strongest source wins, whatever the order.
-  void add_config_flags(CLI::App* command) {
+  void add_migration_commands() {
+    auto* migrate = app_.add_subcommand("migrate", "Bring what another tracking system holds here");
+    migrate->require_subcommand(1);
+    auto* mlflow = migrate->add_subcommand(
+        "mlflow",
+        "Copy an MLflow database and its artifacts, ids kept, and compare the copy with it; run "
+        "again after an interruption, it goes on. Stop the MLflow server before");
+    mlflow
+        ->add_option("--from", migrate_.from,
+                     "Database of the MLflow server: sqlite:///PATH or postgresql://…")
+        ->required();
+    mlflow->add_option("--artifacts", migrate_.artifacts,
+                       "Directory that the MLflow server has as --artifacts-destination");
+    mlflow->add_flag("--dry-run", migrate_.dry_run, "Say what would be copied; write nothing");
+    add_config_flags(mlflow, {"root", "database", "blobs"});
+    on(mlflow, [this] {
+      return with_config([this](const Config& config) {
+        return migrate_mlflow(session_, migrate_, [&](const auto& progress) {
+          return program_.migrate_mlflow(config, migrate_, progress);
+        });
+      });
+    });
+  }
+
+  // A flag for every configuration key, or for some; the strongest source wins, whatever the order.
+  void add_config_flags(CLI::App* command, const std::set<std::string>& only = {}) {
     const Config defaults = program_.config_keys();
     for (const auto& entry : defaults.entries()) {
+      if (!only.empty() && !only.contains(entry.name)) continue;
       flags_.push_back({Config::flag_name(entry.name), {}});
       Flag& flag = flags_.back();
       flag.option = command->add_option(flag.name, flag.value,
@@ -433,6 +460,7 @@ class CommandLine {
   PredictOptions predict_;
   ReplayOptions replay_;
   DataAddOptions add_;
+  MigrateOptions migrate_;
   std::string name_;
   std::string schema_;
   std::string alias_ = "champion";

@@ -8,6 +8,7 @@
 
 #include "base/config.h"
 #include "base/result.h"
+#include "cli/commands.h"
 #include "cli/session.h"
 
 // The command line: reads the arguments, runs one command, and turns its result into an exit code.
@@ -27,6 +28,10 @@ struct Program {
   std::function<Result<void>(const Config&, const std::filesystem::path& model,
                              const std::string& name)>
       serve_model;
+  // `ciclo migrate mlflow`, into the platform that the configuration names.
+  std::function<Result<migrate::Report>(const Config&, const MigrateOptions&,
+                                        const std::function<void(const migrate::Progress&)>&)>
+      migrate_mlflow;
   // `ciclo step --spec FILE`.
   std::function<Result<void>(const std::filesystem::path& spec)> run_step;
 };

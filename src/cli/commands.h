@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "cli/session.h"
 #include "cli/tracked.h"
+#include "migrate/migration.h"
 
 // The commands, one function each. What they print goes to standard output, progress and messages
 // to standard error.
@@ -113,6 +115,18 @@ Result<void> replay(Session& session, const ReplayOptions& options);
 
 // What an artifact, or MODEL/VERSION, came from, and what came from it.
 Result<void> lineage(Session& session, const std::string& subject);
+
+struct MigrateOptions {
+  std::string from;       // URL of an MLflow database
+  std::string artifacts;  // what its server has as --artifacts-destination; empty: not needed
+  bool dry_run = false;   // say what would be copied
+};
+// Copies an MLflow database and its artifacts by what the program's wiring does, with a line of
+// progress on a terminal, and prints the report. data_loss when source and copy differ at the end.
+Result<void> migrate_mlflow(
+    Session& session, const MigrateOptions& options,
+    const std::function<Result<migrate::Report>(
+        const std::function<void(const migrate::Progress&)>& progress)>& run);
 
 Result<void> status(Session& session);
 Result<void> endpoints_list(Session& session);

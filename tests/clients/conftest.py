@@ -18,13 +18,13 @@ import pytest
 
 
 class Server:
-    """The program as `server --listen 127.0.0.1:0 --root DIR`, ready when it says so."""
+    """The program as `server --listen 127.0.0.1:0 --root DIR …`, ready when it says so."""
 
-    def __init__(self, program, root):
+    def __init__(self, program, root, options=()):
         self.log = open(pathlib.Path(root) / "server.log", "ab")
         self.process = subprocess.Popen(
             [program, "server", "--listen", "127.0.0.1:0",
-             "--root", str(pathlib.Path(root) / "root")],
+             "--root", str(pathlib.Path(root) / "root"), *options],
             stdout=subprocess.PIPE, stderr=self.log, text=True)
         for line in self.process.stdout:
             if line.startswith("ready "):

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/root.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <vector>
+
+#include "base/file.h"
+#include "data/datasets.h"
+#include "events/log.h"
+#include "lineage/lineage.h"
+#include "migrate/migration.h"
+#include "monitor/monitor.h"
+#include "pipeline/pipeline.h"
+#include "registry/registry.h"
+#include "serve/endpoints.h"
+#include "steps/projects.h"
+#include "tracking/tracking.h"
+
+namespace ciclo::app {
+namespace {
+
+// The schemas of all modules; a module's tables may refer to those of modules before it.
+std::vector<sql::Migration> all_migrations() {
+  std::vector<sql::Migration> all;
+  for (const auto module : {events::schema(), lineage::schema(), data::schema(), tracking::schema(),
+                            registry::schema(), migrate::schema(), pipeline::schema(),
+                            serve::schema(), monitor::schema(), steps::schema()}) {
+    all.insert(all.end(), module.begin(), module.end());
+  }
+  return all;
+}
+
+}  // namespace
+
+Result<RootLock> RootLock::take(const std::filesystem::path& root) {
+  const auto path = root / "lock";
+  RootLock lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  if (lock.descriptor_ < 0) return file_error("open", path, errno);
+  if (::flock(lock.descriptor_, LOCK_EX | LOCK_NB) == 0) return lock;
+  if (errno != EWOULDBLOCK) return file_error("lock", path, errno);
+  return failed_precondition("another ciclo works on " + root.string() +
+                             "; talk to it with --server URL, or choose another root");
+}
+
+RootLock::~RootLock() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+Result<Root> open_root(const RootOptions& options) {
+  std::error_code failure;
+  const auto path = std::filesystem::absolute(options.root, failure).lexically_normal();
+  if (failure) return file_error("resolve", options.root, failure.value());
+  TRY(make_directories_durably(path));
+  TRY(RootLock lock, RootLock::take(path));
+  const std::string database_url = options.database_url.empty()
+                                       ? "sqlite:" + (path / "ciclo.db").string()
+                                       : options.database_url;
+  const std::string blobs_url =
+      options.blobs_url.empty() ? "file:" + (path / "blobs").string() : options.blobs_url;
+  TRY(auto database, sql::open(database_url, options.database));
+  TRY(sql::migrate(*database, all_migrations()));
+  TRY(auto blobs, blob::open(blobs_url));
+  return Root{path, std::move(lock), std::move(database), std::move(blobs)};
+}
+
+}  // namespace ciclo::app
