@@ -109,7 +109,10 @@ Result<void> check_source(const std::string& source) {
 Result<store::ModelRow> required(sql::Reader& reader, const Context& context,
                                  const std::string& name) {
   TRY(auto found, store::find_model(reader, context.workspace, name));
-  if (!found) return not_found("no registered model named " + quoted(name) + " exists");
+  if (!found) {
+    TRY(check_model_name(name));
+    return not_found("no registered model named " + quoted(name) + " exists");
+  }
   return std::move(*found);
 }
 
@@ -117,6 +120,7 @@ Result<store::VersionRow> required_version(sql::Reader& reader, const Context& c
                                            const std::string& name, std::int64_t version) {
   TRY(auto found, store::find_version(reader, context.workspace, name, version));
   if (!found) {
+    TRY(check_model_name(name));
     return not_found("registered model " + quoted(name) + " has no version " +
                      std::to_string(version));
   }

@@ -169,6 +169,8 @@ TEST_P(RegistryTest, reserved_and_malformed_names_are_refused) {
   for (const char* name : {"", "  ", "a/b", "a:b", "..", "a\n"}) {
     EXPECT_EQ(registry.create_model(context, name, "", {}).error().code, Code::kInvalidArgument)
         << name;
+    EXPECT_EQ(registry.model(context, name).error().code, Code::kInvalidArgument) << name;
+    EXPECT_EQ(registry.version(context, name, 1).error().code, Code::kInvalidArgument) << name;
   }
   for (const char* source :
        {"", "/etc/passwd", "file:///etc/passwd", "mlflow-artifacts:/a/../b", "s3://b/../c",

@@ -14,10 +14,14 @@ namespace {
 
 constexpr std::int64_t kSearchMax = 1'000;
 
+Error no_such(const LoggedModelId& id) {
+  return not_found("no logged model with id " + quoted(id.str()) + " exists");
+}
+
 Result<store::ModelRow> required(sql::Reader& reader, const Context& context,
                                  const LoggedModelId& id) {
   TRY(auto found, store::find_model(reader, context.workspace, id));
-  if (!found) return not_found("no logged model with id " + quoted(id.str()) + " exists");
+  if (!found) return no_such(id);
   return std::move(*found);
 }
 
@@ -102,8 +106,9 @@ Result<LoggedModel> LoggedModels::finalize(const Context& context, const LoggedM
 
 Result<void> LoggedModels::remove(const Context& context, const LoggedModelId& id) {
   return database_.transaction([&](sql::Txn& txn) -> Result<void> {
-    TRY(const auto row, required(txn, context, id));
-    return store::delete_model(txn, row.number, clock_.now_ms());
+    TRY(const bool found, store::delete_model(txn, context.workspace, id, clock_.now_ms()));
+    if (!found) return no_such(id);
+    return {};
   });
 }
 

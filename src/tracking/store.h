@@ -98,7 +98,9 @@ Result<std::optional<ModelRow>> find_model(sql::Reader& reader, std::string_view
                                            const LoggedModelId& id);
 Result<void> set_model_status(sql::Txn& txn, std::int64_t model, LoggedModelStatus status,
                               std::int64_t now_ms);
-Result<void> delete_model(sql::Txn& txn, std::int64_t model, std::int64_t now_ms);
+// Once more for one that is deleted already; whether there is such a model.
+Result<bool> delete_model(sql::Txn& txn, std::string_view workspace, const LoggedModelId& id,
+                          std::int64_t now_ms);
 // invalid_argument when a key exists with another value.
 Result<void> insert_model_params(sql::Txn& txn, std::int64_t model, std::span<const Param> params);
 Result<void> put_model_tags(sql::Txn& txn, std::int64_t model, std::span<const Tag> tags);

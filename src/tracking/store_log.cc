@@ -63,9 +63,11 @@ Result<void> put_dataset_input(sql::Txn& txn, std::int64_t experiment, Number ru
                      sql::param(dataset.schema), sql::param(dataset.profile)},
                     [](const sql::Row& row) { return row.integer(0); }));
   if (!number) return internal("an insert returned no key");
-  TRY(txn.execute(R"(
+  TRY(const std::int64_t added, txn.execute(R"(
       INSERT INTO run_datasets (run_number, logged_dataset) VALUES ($1, $2) ON CONFLICT DO NOTHING)",
-                  {run, *number}));
+                                            {run, *number}));
+  // An input that the run has already keeps its tags, as with MLflow.
+  if (added == 0) return {};
   std::vector<sql::Params> rows;
   for (const auto& tag : dataset.tags) rows.push_back({run, *number, tag.key, tag.value});
   if (rows.empty()) return {};

@@ -105,12 +105,15 @@ Result<void> set_model_status(sql::Txn& txn, std::int64_t model, LoggedModelStat
   return {};
 }
 
-Result<void> delete_model(sql::Txn& txn, std::int64_t model, std::int64_t now_ms) {
-  TRY(txn.execute(R"(
-      UPDATE logged_models SET lifecycle_stage = 'deleted', updated_ms = $2
-      WHERE model_number = $1)",
-                  {model, now_ms}));
-  return {};
+Result<bool> delete_model(sql::Txn& txn, std::string_view workspace, const LoggedModelId& id,
+                          std::int64_t now_ms) {
+  TRY(const std::int64_t found, txn.execute(R"(
+      UPDATE logged_models SET lifecycle_stage = 'deleted',
+        updated_ms = CASE WHEN lifecycle_stage = 'active' THEN $3 ELSE updated_ms END
+      WHERE model_id = $1 AND
+        experiment_id IN (SELECT experiment_id FROM experiments WHERE workspace = $2))",
+                                            {id.str(), workspace, now_ms}));
+  return found > 0;
 }
 
 Result<void> insert_model_params(sql::Txn& txn, std::int64_t model, std::span<const Param> params) {

@@ -229,7 +229,9 @@ TEST_P(TrackingTest, inputs_and_outputs_come_back_with_the_run) {
   ASSERT_TRUE(model.ok()) << model.error().message;
   const ModelReference output{model->model_id, 3};
   ASSERT_TRUE(tracking.log_inputs(context, run, std::span(&dataset, 1), {}).ok());
-  ASSERT_TRUE(tracking.log_inputs(context, run, std::span(&dataset, 1), {}).ok());
+  DatasetInput again = dataset;
+  again.tags = {{"mlflow.data.context", "eval"}, {"other", "tag"}};
+  ASSERT_TRUE(tracking.log_inputs(context, run, std::span(&again, 1), {}).ok());
   ASSERT_TRUE(tracking.log_outputs(context, run, std::span(&output, 1)).ok());
   const auto loaded = tracking.run(context, run);
   ASSERT_EQ(loaded->datasets.size(), 1U);
@@ -270,6 +272,8 @@ TEST_P(TrackingTest, logged_models_take_metrics_of_runs) {
   EXPECT_EQ(models.finalize(context, model->model_id, LoggedModelStatus::kReady)->status,
             LoggedModelStatus::kReady);
   ASSERT_TRUE(models.remove(context, model->model_id).ok());
+  ASSERT_TRUE(models.remove(context, model->model_id).ok());
+  EXPECT_EQ(models.remove(context, LoggedModelId("none")).error().code, Code::kNotFound);
   EXPECT_EQ(models.get(context, model->model_id).error().code, Code::kNotFound);
 }
 

@@ -3,9 +3,11 @@
 
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
@@ -15,6 +17,7 @@ os.environ["GIT_PYTHON_REFRESH"] = "quiet"
 
 import mlflow
 import pytest
+import requests
 
 
 class Server:
@@ -97,3 +100,61 @@ def experiment(client):
     yield experiment_id
     while mlflow.active_run():
         mlflow.end_run()
+
+
+@pytest.fixture(scope="session")
+def reference():
+    """MLflow's server on SQLite and a local folder, one worker, without its job runner."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with tempfile.TemporaryDirectory() as folder:
+        root = pathlib.Path(folder)
+        with open(root / "log", "wb") as log:
+            process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "mlflow",
+                    "server",
+                    "--host",
+                    "127.0.0.1",
+                    "--port",
+                    str(port),
+                    "--workers",
+                    "1",
+                    "--backend-store-uri",
+                    f"sqlite:///{root}/mlflow.db",
+                    "--artifacts-destination",
+                    f"{root}/artifacts",
+                ],
+                env={
+                    **os.environ,
+                    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+                    "MLFLOW_DISABLE_TELEMETRY": "true",
+                },
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        try:
+            url = f"http://127.0.0.1:{port}"
+            wait_until_healthy(url, process, root / "log")
+            yield url
+        finally:
+            os.killpg(process.pid, 9)
+            process.wait()
+
+
+def wait_until_healthy(url, process, log):
+    patience = time.monotonic() + 300  # it imports for half a minute, on a busy machine for longer
+    while time.monotonic() < patience:
+        assert process.poll() is None, log.read_text(errors="replace")[-3000:]
+        try:
+            if requests.get(url + "/health", timeout=5).status_code == 200:
+                return
+        except requests.RequestException:
+            time.sleep(0.2)
+    raise AssertionError(
+        "MLflow's server did not come up: " + log.read_text(errors="replace")[-3000:]
+    )

@@ -145,10 +145,11 @@ def differences(expected, found, place=""):
     return [] if same else [f"{place or 'body'}: {found!r}, MLflow says {expected!r}"]
 
 
-def compare(scenario, reference_url, url):
+def compare(scenario, reference_url, url, session=Session):
     """Runs the scenario against both; the differences, each with the call it belongs to."""
-    reference, ours = Session(reference_url), Session(url)
+    reference = session(reference_url)
     scenario(reference)
+    ours = session(url)
     scenario(ours)
     out = []
     for expected, found in zip(reference.steps, ours.steps, strict=True):
@@ -157,3 +158,25 @@ def compare(scenario, reference_url, url):
             lines.insert(0, f"status {found.status}, MLflow says {expected.status}")
         out += [(expected.label, line) for line in lines]
     return out
+
+
+def check(name, found, deviations):
+    """Fails for a difference that no deviation explains, and for a deviation that none needs.
+
+    A deviation is (scenario, pattern of the call, pattern of the difference, why we differ).
+    """
+    needed, unexpected = set(), []
+    for label, line in found:
+        matching = [
+            deviation
+            for deviation in deviations
+            if re.fullmatch(deviation[0], name)
+            and re.search(deviation[1], label)
+            and re.search(deviation[2], line)
+        ]
+        needed.update(matching[:1])
+        if not matching:
+            unexpected.append(f"{label}\n    {line}")
+    assert not unexpected, "\n".join(unexpected)
+    own = {deviation for deviation in deviations if deviation[0] == name}
+    assert own <= needed, f"no longer needed: {own - needed}"

@@ -1,20 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """MLflow's own server and ours answer alike, but where a reason is written down here."""
 
-import os
-import pathlib
-import re
-import socket
-import subprocess
-import sys
-import tempfile
-import time
-
-import pytest
-import requests
-
 import parity
 import parity_scenarios
+import pytest
 
 # (scenario, pattern of the call, pattern of the difference, why we answer otherwise). Each must be
 # needed, so that the list stays true.
@@ -84,81 +73,9 @@ DEVIATIONS = [
 ]
 
 
-@pytest.fixture(scope="session")
-def reference():
-    """MLflow's server on SQLite and a local folder, one worker, without its job runner."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with tempfile.TemporaryDirectory() as folder:
-        root = pathlib.Path(folder)
-        with open(root / "log", "wb") as log:
-            process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "mlflow",
-                    "server",
-                    "--host",
-                    "127.0.0.1",
-                    "--port",
-                    str(port),
-                    "--workers",
-                    "1",
-                    "--backend-store-uri",
-                    f"sqlite:///{root}/mlflow.db",
-                    "--artifacts-destination",
-                    f"{root}/artifacts",
-                ],
-                env={
-                    **os.environ,
-                    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-                    "MLFLOW_DISABLE_TELEMETRY": "true",
-                },
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        try:
-            url = f"http://127.0.0.1:{port}"
-            wait_until_healthy(url, process, root / "log")
-            yield url
-        finally:
-            os.killpg(process.pid, 9)
-            process.wait()
-
-
-def wait_until_healthy(url, process, log):
-    for _ in range(600):
-        assert process.poll() is None, log.read_text(errors="replace")[-3000:]
-        try:
-            if requests.get(url + "/health", timeout=5).status_code == 200:
-                return
-        except requests.RequestException:
-            time.sleep(0.2)
-    raise AssertionError(
-        "MLflow's server did not come up: " + log.read_text(errors="replace")[-3000:]
-    )
-
-
-def deviation_of(scenario, label, line):
-    for deviation in DEVIATIONS:
-        name, call, difference, _ = deviation
-        if re.fullmatch(name, scenario) and re.search(call, label) and re.search(difference, line):
-            return deviation
-    return None
-
-
 @pytest.mark.parametrize(
     "scenario", parity_scenarios.SCENARIOS, ids=lambda scenario: scenario.__name__
 )
 def test_answers_as_mlflow_does(reference, url, scenario):
-    needed, unexpected = set(), []
-    for label, line in parity.compare(scenario, reference, url):
-        deviation = deviation_of(scenario.__name__, label, line)
-        needed.add(deviation)
-        if deviation is None:
-            unexpected.append(f"{label}\n    {line}")
-    assert not unexpected, "\n".join(unexpected)
-    own = {deviation for deviation in DEVIATIONS if deviation[0] == scenario.__name__}
-    assert own <= needed, f"no longer needed: {own - needed}"
+    found = parity.compare(scenario, reference, url)
+    parity.check(scenario.__name__, found, DEVIATIONS)
