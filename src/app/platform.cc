@@ -33,6 +33,8 @@
 #include "pipeline/step_runner.h"
 #include "pipeline/triggers.h"
 #include "registry/registry.h"
+#include "retention/collections.h"
+#include "retention/collector.h"
 #include "serve/capture.h"
 #include "serve/endpoints.h"
 #include "serve/package_model.h"
@@ -130,6 +132,8 @@ struct Platform::Services {
         monitor(*database, events, clock, endpoints, capture, references, monitor_options(options)),
         projects(*database, clock, data_sets, pipelines, endpoints),
         triggers(*database, events, pipelines, engine, projects, clock),
+        collector(*database, *blobs, events, clock),
+        collections(collector, clock, ids),
         live(clock, [this](auto time) { events.wait(events_seen, time); }) {
     catalog.set_endpoints(&endpoints);
     model_runs.set_pipelines(&pipelines);
@@ -139,6 +143,7 @@ struct Platform::Services {
   // A step that runs may be deploying: the runner's threads end before the endpoints, which were
   // constructed after it, because the catalog knows them only through set_endpoints.
   ~Services() {
+    collections.stop();
     webhooks.stop_threads();
     triggers.stop_thread();
     monitor.stop();
@@ -148,10 +153,10 @@ struct Platform::Services {
   }
 
   void add_routes() {
-    const api::native::Services native{*database, *blobs,        events,   clock,     lineage,
-                                       data_sets, tracking,      registry, pipelines, triggers,
-                                       projects,  endpoints,     capture,  monitor,   live,
-                                       webhooks,  clock.now_ms()};
+    const api::native::Services native{*database, *blobs,      events,        clock,     lineage,
+                                       data_sets, tracking,    registry,      pipelines, triggers,
+                                       projects,  endpoints,   capture,       monitor,   live,
+                                       webhooks,  collections, clock.now_ms()};
     api::native::add_routes(router, native);
     api::mlflow::add_routes(
         router, {tracking, logged_models, traces, artifacts, registry, webhooks, *blobs});
@@ -196,6 +201,8 @@ struct Platform::Services {
   monitor::Monitor monitor;
   steps::Projects projects;
   pipeline::Triggers triggers;
+  retention::Collector collector;
+  retention::Collections collections;
   std::uint64_t events_seen = 0;  // by the thread of `live`
   http::LiveStreams live;
   http::Router router;

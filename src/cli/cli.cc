@@ -337,6 +337,19 @@ class CommandLine {
     });
     serve->preparse_callback([this](std::size_t) { is_server_ = true; });
 
+    auto* gc_command = app_.add_subcommand(
+        "gc",
+        "Remove for good what is deleted and nothing needs, and stored bytes that nothing names");
+    gc_command->add_flag("--dry-run", gc_.dry_run, "Say what would be removed; remove nothing");
+    gc_command->add_option("--older-than", gc_.older_than,
+                           "Only what was deleted at least so long ago, as 30d");
+    gc_command->add_option("--experiment", gc_.experiments,
+                           "Only this deleted experiment with what is in it; may be repeated");
+    gc_command->add_option("--run", gc_.runs, "Only this deleted run; may be repeated");
+    gc_command->add_option("--grace", gc_.grace,
+                           "How long ago bytes must have been written, at least 2m; 1d by default");
+    on(gc_command, [this] { return gc(session_, gc_); });
+
     auto* config = app_.add_subcommand("config", "The configuration");
     config->require_subcommand(1);
     auto* show = config->add_subcommand("show", "Every key, its value, and where it came from");
@@ -459,6 +472,7 @@ class CommandLine {
   RunOptions run_;
   PredictOptions predict_;
   ReplayOptions replay_;
+  GcOptions gc_;
   DataAddOptions add_;
   MigrateOptions migrate_;
   std::string name_;

@@ -127,6 +127,15 @@ Result<void> migrate_mlflow(
     Session& session, const MigrateOptions& options,
     const std::function<Result<migrate::Report>(
         const std::function<void(const migrate::Progress&)>& progress)>& run);
+struct GcOptions {
+  bool dry_run = false;
+  std::string older_than;  // "30d"; empty: whatever is deleted
+  std::string grace;       // "1d"; empty: the server's
+  std::vector<std::string> experiments;
+  std::vector<std::string> runs;
+};
+// Removes for good what is deleted and nothing needs, and values that nothing names.
+Result<void> gc(Session& session, const GcOptions& options);
 
 Result<void> status(Session& session);
 Result<void> endpoints_list(Session& session);

@@ -258,4 +258,10 @@ Result<Table> DataSets::table(const DataSetVersion& version, std::string_view na
   return table;
 }
 
+std::span<const blob::Column> blob_columns() {
+  static constexpr blob::Column kColumns[] = {{"dataset_versions", "files"},
+                                              {"dataset_versions", "source"}};
+  return kColumns;
+}
+
 }  // namespace ciclo::data

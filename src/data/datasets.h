@@ -13,6 +13,7 @@
 #include "base/id.h"
 #include "base/json.h"
 #include "base/result.h"
+#include "blob/columns.h"
 #include "blob/store.h"
 #include "data/engine.h"
 #include "data/ingest.h"
@@ -176,5 +177,7 @@ std::string version_hash(std::vector<DataFile> files);
 
 // The module's migrations.
 std::span<const sql::Migration> schema();
+// Where its tables name blobs.
+std::span<const blob::Column> blob_columns();
 
 }  // namespace ciclo::data

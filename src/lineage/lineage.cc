@@ -235,4 +235,11 @@ Result<Graph> Lineage::downstream(const Context& context, const ArtifactId& id, 
   });
 }
 
+std::span<const blob::Column> blob_columns() {
+  // Steps put the hashes of statistics and schemas into properties.
+  static constexpr blob::Column kColumns[] = {
+      {"artifact_files", "hash"}, {"artifacts", "properties"}, {"executions", "properties"}};
+  return kColumns;
+}
+
 }  // namespace ciclo::lineage

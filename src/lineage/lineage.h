@@ -12,6 +12,7 @@
 #include "base/id.h"
 #include "base/json.h"
 #include "base/result.h"
+#include "blob/columns.h"
 #include "blob/store.h"
 #include "lineage/types.h"
 #include "sql/database.h"
@@ -96,5 +97,7 @@ class Lineage {
 
 // The module's migrations.
 std::span<const sql::Migration> schema();
+// Where its tables name blobs.
+std::span<const blob::Column> blob_columns();
 
 }  // namespace ciclo::lineage

@@ -296,4 +296,14 @@ Result<std::string> Pipelines::log(const Context& context, const ExecutionId& ex
   return text;
 }
 
+std::span<const blob::Column> blob_columns() {
+  // A key part may be the hash of a source file; it tells what changed, and needs no bytes.
+  static constexpr blob::Column kColumns[] = {{"pipeline_runs", "spec"},
+                                              {"pipeline_steps", "outputs"},
+                                              {"pipeline_executions", "log_blob"},
+                                              {"pipeline_cache", "outputs"},
+                                              {"triggers", "spec"}};
+  return kColumns;
+}
+
 }  // namespace ciclo::pipeline

@@ -14,6 +14,7 @@
 #include "base/id.h"
 #include "base/json.h"
 #include "base/result.h"
+#include "blob/columns.h"
 #include "blob/store.h"
 #include "events/log.h"
 #include "lineage/lineage.h"
@@ -108,5 +109,7 @@ class Pipelines {
 
 // The module's migrations.
 std::span<const sql::Migration> schema();
+// Where its tables name blobs.
+std::span<const blob::Column> blob_columns();
 
 }  // namespace ciclo::pipeline

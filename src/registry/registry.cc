@@ -563,4 +563,9 @@ Result<std::vector<AliasMove>> Registry::alias_history(const Context& context,
   });
 }
 
+Result<void> visit_origins(sql::Reader& reader,
+                           const std::function<Result<void>(const VersionOrigin&)>& on_origin) {
+  return store::visit_origins(reader, on_origin);
+}
+
 }  // namespace ciclo::registry

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -117,6 +118,20 @@ class Registry {
   events::Log& events_;
   Clock& clock_;
 };
+
+// What a registered version rests on in other modules, as it was given.
+struct VersionOrigin {
+  std::string workspace;
+  std::string model;
+  std::int64_t version = 0;
+  std::string run_id;
+  std::string model_id;
+  std::string source;
+  std::string storage_uri;
+};
+// Of every version there is, of all workspaces.
+Result<void> visit_origins(sql::Reader& reader,
+                           const std::function<Result<void>(const VersionOrigin&)>& on_origin);
 
 // The module's migrations.
 std::span<const sql::Migration> schema();

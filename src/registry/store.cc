@@ -385,4 +385,16 @@ Result<std::vector<AliasMove>> list_moves(sql::Reader& reader, std::int64_t mode
                           });
 }
 
+Result<void> visit_origins(sql::Reader& reader,
+                           const std::function<Result<void>(const VersionOrigin&)>& on_origin) {
+  return reader.query(
+      R"(
+      SELECT m.workspace, m.name, v.version, v.run_id, v.model_id, v.source, v.storage_uri
+      FROM model_versions v JOIN registered_models m ON m.model_number = v.model_number)",
+      {}, [&](const sql::Row& row) {
+        return on_origin({row.string(0), row.string(1), row.integer(2), row.string(3),
+                          row.string(4), row.string(5), row.string(6)});
+      });
+}
+
 }  // namespace ciclo::registry::store

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
+#include "registry/registry.h"
 #include "registry/types.h"
 #include "sql/database.h"
 #include "tracking/search.h"
@@ -63,5 +65,8 @@ Result<void> append_move(sql::Txn& txn, std::int64_t model, const AliasMove& mov
 // Newest first; of all aliases when `alias` is empty.
 Result<std::vector<AliasMove>> list_moves(sql::Reader& reader, std::int64_t model,
                                           std::string_view alias, std::int64_t limit);
+
+Result<void> visit_origins(sql::Reader& reader,
+                           const std::function<Result<void>(const VersionOrigin&)>& on_origin);
 
 }  // namespace ciclo::registry::store

@@ -211,4 +211,9 @@ Result<void> Projects::submitted(sql::Txn& txn, const Context& context,
   return {};
 }
 
+std::span<const blob::Column> blob_columns() {
+  static constexpr blob::Column kColumns[] = {{"projects", "submission"}};
+  return kColumns;
+}
+
 }  // namespace ciclo::steps

@@ -12,6 +12,7 @@
 #include "base/context.h"
 #include "base/json.h"
 #include "base/result.h"
+#include "blob/columns.h"
 #include "data/datasets.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/triggers.h"
@@ -84,5 +85,7 @@ class Projects final : public pipeline::PipelineSource {
 
 // The module's migrations.
 std::span<const sql::Migration> schema();
+// Where its tables name blobs.
+std::span<const blob::Column> blob_columns();
 
 }  // namespace ciclo::steps

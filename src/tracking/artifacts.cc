@@ -99,12 +99,25 @@ Result<void> collect(sql::Reader& reader, const Context& context, const std::str
   return {};
 }
 
-Result<void> remove_below(sql::Txn& txn, const Context& context, const std::string& directory) {
-  TRY(const auto entries, store::list_entries(txn, context.workspace, directory));
+Result<void> remove_below(sql::Txn& txn, std::string_view workspace, const std::string& directory) {
+  TRY(const auto entries, store::list_entries(txn, workspace, directory));
   for (const auto& entry : entries) {
-    if (entry.is_directory) TRY(remove_below(txn, context, below(directory, entry.path)));
+    if (entry.is_directory) TRY(remove_below(txn, workspace, below(directory, entry.path)));
   }
-  return store::remove_entries(txn, context.workspace, directory);
+  return store::remove_entries(txn, workspace, directory);
+}
+
+Result<std::uint64_t> bytes_below(sql::Reader& reader, std::string_view workspace,
+                                  const std::string& directory) {
+  TRY(const auto entries, store::list_entries(reader, workspace, directory));
+  std::uint64_t bytes = 0;
+  for (const auto& entry : entries) {
+    bytes += entry.size;
+    if (!entry.is_directory) continue;
+    TRY(const auto inside, bytes_below(reader, workspace, below(directory, entry.path)));
+    bytes += inside;
+  }
+  return bytes;
 }
 
 }  // namespace
@@ -264,14 +277,55 @@ Result<void> Artifacts::check_out(const Context& context, const ArtifactPath& ro
 }
 
 Result<void> Artifacts::remove(const Context& context, const ArtifactPath& path) {
+  return database_.transaction(
+      [&](sql::Txn& txn) { return remove_artifacts(txn, context.workspace, path); });
+}
+
+Result<void> remove_artifacts(sql::Txn& txn, std::string_view workspace, const ArtifactPath& path) {
   if (path.is_root()) return unsafe("", "the root cannot be removed");
-  return database_.transaction([&](sql::Txn& txn) -> Result<void> {
-    const std::string parent = path.parent().str();
-    TRY(const auto found, store::find_entry(txn, context.workspace, parent, path.file_name()));
-    if (!found) return {};
-    if (found->is_directory) TRY(remove_below(txn, context, path.str()));
-    return store::remove_entry(txn, context.workspace, parent, path.file_name());
-  });
+  const std::string parent = path.parent().str();
+  TRY(const auto found, store::find_entry(txn, workspace, parent, path.file_name()));
+  if (!found) return {};
+  if (found->is_directory) TRY(remove_below(txn, workspace, path.str()));
+  return store::remove_entry(txn, workspace, parent, path.file_name());
+}
+
+std::span<const blob::Column> blob_columns() {
+  static constexpr blob::Column kColumns[] = {{"artifact_entries", "hash"}};
+  return kColumns;
+}
+
+void ArtifactFolders::add(std::string_view workspace, const ArtifactPath& folder) {
+  folders_.insert(std::string(workspace) + '\n' + folder.str());
+}
+
+bool ArtifactFolders::hold(std::string_view workspace, std::string_view directory) const {
+  std::string key = std::string(workspace) + '\n' + std::string(directory);
+  while (true) {
+    if (folders_.contains(key)) return true;
+    const std::size_t slash = key.rfind('/');
+    if (slash == std::string::npos || slash <= workspace.size()) return false;
+    key.resize(slash);
+  }
+}
+
+Result<void> visit_blobs(sql::Reader& reader, const ArtifactFolders& without,
+                         const std::function<Result<void>(std::string_view)>& on_hash) {
+  return store::visit_files(reader,
+                            [&](std::string_view workspace, std::string_view directory,
+                                std::string_view hash) -> Result<void> {
+                              if (!without.empty() && without.hold(workspace, directory)) return {};
+                              return on_hash(hash);
+                            });
+}
+
+Result<std::uint64_t> artifact_bytes(sql::Reader& reader, std::string_view workspace,
+                                     const ArtifactPath& path) {
+  TRY(const auto found,
+      store::find_entry(reader, workspace, path.parent().str(), path.file_name()));
+  if (!found) return std::uint64_t{0};
+  if (!found->is_directory) return found->size;
+  return bytes_below(reader, workspace, path.str());
 }
 
 }  // namespace ciclo::tracking

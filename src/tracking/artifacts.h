@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 #include "base/clock.h"
 #include "base/context.h"
 #include "base/result.h"
+#include "blob/columns.h"
 #include "blob/store.h"
 #include "sql/database.h"
 
@@ -105,5 +107,31 @@ class Artifacts {
   blob::Store& blobs_;
   Clock& clock_;
 };
+
+// The same as Artifacts::remove within the caller's transaction.
+Result<void> remove_artifacts(sql::Txn& txn, std::string_view workspace, const ArtifactPath& path);
+
+// Where the module's tables name blobs.
+std::span<const blob::Column> blob_columns();
+
+// Folders, of any workspace.
+class ArtifactFolders {
+ public:
+  void add(std::string_view workspace, const ArtifactPath& folder);
+  bool empty() const { return folders_.empty(); }
+  // Whether one of them is, or lies above, `directory`.
+  bool hold(std::string_view workspace, std::string_view directory) const;
+
+ private:
+  std::set<std::string> folders_;
+};
+
+// Calls `on_hash` for the blob of every file that lies in none of the folders, of all workspaces.
+Result<void> visit_blobs(sql::Reader& reader, const ArtifactFolders& without,
+                         const std::function<Result<void>(std::string_view)>& on_hash);
+
+// Bytes of all files below a directory; of a file: its own.
+Result<std::uint64_t> artifact_bytes(sql::Reader& reader, std::string_view workspace,
+                                     const ArtifactPath& path);
 
 }  // namespace ciclo::tracking

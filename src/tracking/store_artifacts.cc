@@ -53,6 +53,14 @@ Result<void> remove_entry(sql::Txn& txn, std::string_view workspace, std::string
   return {};
 }
 
+Result<void> visit_files(sql::Reader& reader,
+                         const std::function<Result<void>(std::string_view, std::string_view,
+                                                          std::string_view)>& on_file) {
+  return reader.query(
+      "SELECT workspace, directory, hash FROM artifact_entries WHERE is_directory = 0", {},
+      [&](const sql::Row& row) { return on_file(row.text(0), row.text(1), row.text(2)); });
+}
+
 Result<void> remove_entries(sql::Txn& txn, std::string_view workspace, std::string_view directory) {
   TRY(txn.execute("DELETE FROM artifact_entries WHERE workspace = $1 AND directory = $2",
                   {workspace, directory}));

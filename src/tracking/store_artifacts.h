@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,6 +24,11 @@ Result<void> put_entry(sql::Txn& txn, std::string_view workspace, std::string_vi
                        const ArtifactFile& file);
 Result<void> remove_entry(sql::Txn& txn, std::string_view workspace, std::string_view directory,
                           std::string_view name);
+// All files, of all workspaces, in no order.
+Result<void> visit_files(
+    sql::Reader& reader,
+    const std::function<Result<void>(std::string_view workspace, std::string_view directory,
+                                     std::string_view hash)>& on_file);
 // All entries directly below the directory.
 Result<void> remove_entries(sql::Txn& txn, std::string_view workspace, std::string_view directory);
 

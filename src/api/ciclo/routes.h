@@ -14,6 +14,7 @@
 #include "pipeline/pipeline.h"
 #include "pipeline/triggers.h"
 #include "registry/registry.h"
+#include "retention/collections.h"
 #include "serve/capture.h"
 #include "serve/endpoints.h"
 #include "sql/database.h"
@@ -42,6 +43,7 @@ struct Services {
   monitor::Monitor& monitor;
   http::LiveStreams& live;
   events::Webhooks& webhooks;
+  retention::Collections& collections;
   std::int64_t started_ms = 0;
 };
 
@@ -59,5 +61,6 @@ void add_event_routes(http::Router& router, const Services& services);
 void add_webhook_routes(http::Router& router, const Services& services);
 void add_lineage_routes(http::Router& router, const Services& services);
 void add_run_routes(http::Router& router, const Services& services);
+void add_gc_routes(http::Router& router, const Services& services);
 
 }  // namespace ciclo::api::native
