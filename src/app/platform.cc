@@ -32,6 +32,7 @@
 #include "pipeline/pipeline.h"
 #include "pipeline/step_runner.h"
 #include "pipeline/triggers.h"
+#include "registry/history.h"
 #include "registry/registry.h"
 #include "retention/collections.h"
 #include "retention/collector.h"
@@ -115,6 +116,7 @@ struct Platform::Services {
         traces(*database, clock, ids),
         artifacts(*database, *blobs, clock),
         registry(*database, events, clock),
+        history(*database),
         model_runs(tracking, lineage, artifacts),
         catalog({options.program, options.root / "capture", program_build()}, *blobs, lineage,
                 data_sets, artifacts, registry, model_runs),
@@ -153,10 +155,10 @@ struct Platform::Services {
   }
 
   void add_routes() {
-    const api::native::Services native{*database, *blobs,      events,        clock,     lineage,
-                                       data_sets, tracking,    registry,      pipelines, triggers,
-                                       projects,  endpoints,   capture,       monitor,   live,
-                                       webhooks,  collections, clock.now_ms()};
+    const api::native::Services native{*database, *blobs,   events,      clock,         lineage,
+                                       data_sets, tracking, registry,    history,       pipelines,
+                                       triggers,  projects, endpoints,   capture,       monitor,
+                                       live,      webhooks, collections, clock.now_ms()};
     api::native::add_routes(router, native);
     api::mlflow::add_routes(
         router, {tracking, logged_models, traces, artifacts, registry, webhooks, *blobs});
@@ -188,6 +190,7 @@ struct Platform::Services {
   tracking::Traces traces;
   tracking::Artifacts artifacts;
   registry::Registry registry;
+  registry::History history;
   steps::ModelRuns model_runs;
   steps::Catalog catalog;
   std::unique_ptr<compute::Launcher> launcher;

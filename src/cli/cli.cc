@@ -202,9 +202,25 @@ class CommandLine {
     auto* list = models->add_subcommand("list", "All models");
     list->add_option("--filter", list_.filter, "name LIKE 'flights%' AND tags.team = 'a'");
     add_order_and_limit(list, "name", 0);
-    on(list, [this] { return models_list(session_, list_); });
-    on(named(models, "show", "Versions and deployment history"),
-       [this] { return models_show(session_, name_); });
+    on(list, [this] {
+      return as_of_.empty() ? models_list(session_, list_) : models_list_as_of(session_, as_of_);
+    });
+    auto* show = named(models, "show", "Versions and deployment history");
+    on(show, [this] {
+      return as_of_.empty() ? models_show(session_, name_)
+                            : models_show_as_of(session_, name_, as_of_);
+    });
+    for (auto* command : {list, show}) {
+      command->add_option("--as-of", as_of_,
+                          "As it stood then: 2013-07-01, 2013-07-01T12:00:00Z; also what was "
+                          "deleted since");
+    }
+    auto* past = named(models, "history",
+                       "Who did what, when: versions, stages, aliases, deployments, gates");
+    past->add_option("--limit", history_limit_, "Changes at most")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 1000));
+    on(past, [this] { return models_history(session_, name_, history_limit_); });
     auto* promote = named(models, "promote", "Let a version serve: move its alias");
     promote->add_option("version", version_, "Number of the version")->required();
     promote->add_option("--alias", alias_, "Alias to move")->capture_default_str();
@@ -479,6 +495,8 @@ class CommandLine {
   std::string schema_;
   std::string alias_ = "champion";
   std::int64_t version_ = 0;
+  std::string as_of_;
+  std::int64_t history_limit_ = 100;
   ListOptions list_;
   CompareOptions compare_;
   ExportOptions export_;

@@ -57,6 +57,10 @@ struct ListOptions {
 
 Result<void> models_list(Session& session, const ListOptions& options);
 Result<void> models_show(Session& session, const std::string& name);
+// How they stood at a time such as 2013-07-01 or 2013-07-01T12:00:00Z.
+Result<void> models_list_as_of(Session& session, const std::string& as_of);
+Result<void> models_show_as_of(Session& session, const std::string& name, const std::string& as_of);
+Result<void> models_history(Session& session, const std::string& name, std::int64_t limit);
 Result<void> models_promote(Session& session, const std::string& name, std::int64_t version,
                             const std::string& alias);
 

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "registry/store.h"
+#include "registry/store_history.h"
 #include "tracking/limits.h"
 
 namespace ciclo::registry {
@@ -175,6 +176,15 @@ json::Value object_of(std::span<const Tag> tags) {
   return object;
 }
 
+// For the registry's past. Before the events of the change, which come last.
+Result<void> record(sql::Txn& txn, const Context& context, const store::ModelRow& model,
+                    ModelChange change, std::int64_t now_ms) {
+  change.model = model.model.name;
+  change.caller = context.caller;
+  change.time_ms = now_ms;
+  return store::append_change(txn, context.workspace, model.number, change);
+}
+
 Result<RegisteredModel> insert(sql::Txn& txn, events::Log& events, const Context& context,
                                const std::string& name, const std::string& description,
                                std::span<const Tag> tags, std::int64_t now_ms) {
@@ -184,6 +194,7 @@ Result<RegisteredModel> insert(sql::Txn& txn, events::Log& events, const Context
   model.created_ms = now_ms;
   TRY(const std::int64_t number, store::insert_model(txn, context.workspace, model));
   TRY(store::put_model_tags(txn, number, tags));
+  TRY(record(txn, context, {.number = number, .model = model}, {.kind = "model.created"}, now_ms));
   const auto body = json::Value::object(
       {{"model", name}, {"description", description}, {"tags", object_of(tags)}});
   TRY(events.append(txn, context.workspace, "registry.model_created", name,
@@ -273,6 +284,8 @@ Result<RegisteredModel> Registry::rename_model(const Context& context, const std
     }
     row.model.name = new_name;
     TRY(touch(txn, row, clock_.now_ms()));
+    TRY(record(txn, context, row, {.kind = "model.renamed", .value = new_name, .previous = name},
+               clock_.now_ms()));
     TRY(auto renamed, required(txn, context, new_name));
     return std::move(renamed.model);
   });
@@ -292,6 +305,7 @@ Result<RegisteredModel> Registry::describe_model(const Context& context, const s
 Result<void> Registry::delete_model(const Context& context, const std::string& name) {
   TRY(database_.transaction([&](sql::Txn& txn) -> Result<void> {
     TRY(const auto row, required(txn, context, name));
+    TRY(record(txn, context, row, {.kind = "model.deleted"}, clock_.now_ms()));
     for (const auto& alias : row.model.aliases) {
       TRY(move_alias(txn, events_, context, row,
                      {.alias = alias.alias,
@@ -366,6 +380,12 @@ Result<ModelVersion> Registry::create_version(const Context& context,
     TRY(touch(txn, model, version.created_ms));
     TRY(const std::int64_t number, store::insert_version(txn, model.number, version));
     TRY(store::put_version_tags(txn, number, wanted.tags));
+    TRY(record(txn, context, model,
+               {.kind = "version.created",
+                .version = version.version,
+                .source = version.source,
+                .run_id = version.run_id},
+               version.created_ms));
     const auto body = json::Value::object({{"model", wanted.name},
                                            {"version", version.version},
                                            {"source", wanted.source},
@@ -414,10 +434,20 @@ Result<ModelVersion> Registry::set_stage(const Context& context, const std::stri
     TRY(auto model, required(txn, context, name));
     TRY(auto row, required_version(txn, context, name, version));
     const std::int64_t now_ms = clock_.now_ms();
+    const auto record_stage = [&](std::int64_t of, Stage to, Stage from) {
+      return record(txn, context, model,
+                    {.kind = "stage.changed",
+                     .version = of,
+                     .value = std::string(name_of(to)),
+                     .previous = std::string(name_of(from))},
+                    now_ms);
+    };
     if (others == StageOthers::kArchive) {
-      TRY(store::archive_others(txn, model, row, stage, now_ms));
+      TRY(const auto archived, store::archive_others(txn, model, row, stage, now_ms));
+      for (const std::int64_t other : archived) TRY(record_stage(other, Stage::kArchived, stage));
     }
     const Stage before = std::exchange(row.version.stage, stage);
+    if (before != stage) TRY(record_stage(version, stage, before));
     row.version.updated_ms = now_ms;
     TRY(store::update_version(txn, row));
     TRY(touch(txn, model, now_ms));
@@ -437,6 +467,8 @@ Result<void> Registry::delete_version(const Context& context, const std::string&
   TRY(database_.transaction([&](sql::Txn& txn) -> Result<void> {
     TRY(auto model, required(txn, context, name));
     TRY(const auto row, required_version(txn, context, name, version));
+    TRY(record(txn, context, model, {.kind = "version.deleted", .version = version},
+               clock_.now_ms()));
     for (const auto& alias : row.version.aliases) {
       TRY(move_alias(txn, events_, context, model,
                      {.alias = alias,

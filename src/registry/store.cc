@@ -291,13 +291,15 @@ Result<void> update_version(sql::Txn& txn, const VersionRow& changed) {
   return {};
 }
 
-Result<void> archive_others(sql::Txn& txn, const ModelRow& model, const VersionRow& keep,
-                            Stage stage, std::int64_t now_ms) {
-  TRY(txn.execute(R"(
+Result<std::vector<std::int64_t>> archive_others(sql::Txn& txn, const ModelRow& model,
+                                                 const VersionRow& keep, Stage stage,
+                                                 std::int64_t now_ms) {
+  return txn.query_all(
+      R"(
       UPDATE model_versions SET stage = $1, updated_ms = $2
-      WHERE model_number = $3 AND stage = $4 AND version_number <> $5)",
-                  {name_of(Stage::kArchived), now_ms, model.number, name_of(stage), keep.number}));
-  return {};
+      WHERE model_number = $3 AND stage = $4 AND version_number <> $5 RETURNING version)",
+      {name_of(Stage::kArchived), now_ms, model.number, name_of(stage), keep.number},
+      [](const sql::Row& row) { return row.integer(0); });
 }
 
 Result<void> delete_version(sql::Txn& txn, const VersionRow& row) {

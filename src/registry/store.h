@@ -46,9 +46,10 @@ Result<std::int64_t> insert_version(sql::Txn& txn, std::int64_t model, const Mod
 Result<std::optional<VersionRow>> find_version(sql::Reader& reader, std::string_view workspace,
                                                std::string_view name, std::int64_t version);
 Result<void> update_version(sql::Txn& txn, const VersionRow& changed);
-// All other versions of the stage become Archived.
-Result<void> archive_others(sql::Txn& txn, const ModelRow& model, const VersionRow& keep,
-                            Stage stage, std::int64_t now_ms);
+// All other versions of the stage become Archived; their numbers.
+Result<std::vector<std::int64_t>> archive_others(sql::Txn& txn, const ModelRow& model,
+                                                 const VersionRow& keep, Stage stage,
+                                                 std::int64_t now_ms);
 Result<void> delete_version(sql::Txn& txn, const VersionRow& row);
 Result<void> put_version_tags(sql::Txn& txn, std::int64_t version, std::span<const Tag> tags);
 Result<bool> remove_version_tag(sql::Txn& txn, std::int64_t version, std::string_view key);

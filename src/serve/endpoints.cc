@@ -335,7 +335,8 @@ Result<Endpoint> Endpoints::State::deploy(const Context& ctx, Endpoint endpoint,
                                                    .model = endpoint.spec.model,
                                                    .version = version,
                                                    .previous = previous,
-                                                   .time_ms = endpoint.updated_ms});
+                                                   .time_ms = endpoint.updated_ms,
+                                                   .caller = ctx.caller});
     if (!added.ok()) return added;
     return log.append(txn, ctx.workspace, "endpoint.deployed", endpoint.spec.name,
                       json::Value::object({{"endpoint", endpoint.spec.name},
@@ -478,9 +479,16 @@ Result<Endpoint> Endpoints::put(const Context& ctx, const EndpointSpec& spec) {
 Result<void> Endpoints::remove(const Context& ctx, std::string_view name) {
   const std::lock_guard control(state_->control_mutex);
   TRY(state_->database.transaction([&](sql::Txn& txn) -> Result<void> {
-    auto removed = store::remove(txn, name);
-    if (!removed.ok()) return removed.error();
-    if (!*removed) return not_found("there is no endpoint " + quoted(name));
+    TRY(const auto before, store::find(txn, name));
+    if (!before) return not_found("there is no endpoint " + quoted(name));
+    TRY(store::remove(txn, name));
+    if (!before->serving_version.empty()) {
+      TRY(store::add_deployment(txn, {.endpoint = std::string(name),
+                                      .model = before->serving_model,
+                                      .previous = before->serving_version,
+                                      .time_ms = state_->clock.now_ms(),
+                                      .caller = ctx.caller}));
+    }
     return state_->log.append(txn, ctx.workspace, "endpoint.removed", name,
                               json::Value::object({{"endpoint", std::string(name)}}));
   }));
@@ -509,6 +517,17 @@ Result<std::vector<Deployment>> Endpoints::deployments(const Context&, std::stri
                                                        std::int64_t before, int limit) {
   return state_->database.view(
       [&](sql::Reader& reader) { return store::deployments(reader, name, before, limit); });
+}
+
+Result<std::vector<Deployment>> Endpoints::deployments_at(const Context&, std::int64_t time_ms) {
+  return state_->database.view(
+      [&](sql::Reader& reader) { return store::deployments_at(reader, time_ms); });
+}
+
+Result<std::vector<Deployment>> Endpoints::deployments_of(const Context&, std::string_view model,
+                                                          int limit) {
+  return state_->database.view(
+      [&](sql::Reader& reader) { return store::deployments_of(reader, model, limit); });
 }
 
 EndpointStats Endpoints::stats(std::string_view name) const {

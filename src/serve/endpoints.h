@@ -67,9 +67,10 @@ struct Deployment {
   std::int64_t id = 0;
   std::string endpoint;
   std::string model;
-  std::string version;
+  std::string version;   // empty: the endpoint was removed
   std::string previous;  // empty for the first
   std::int64_t time_ms = 0;
+  std::string caller;  // empty: not known
 };
 
 struct EndpointStats {
@@ -139,6 +140,11 @@ class Endpoints {
   // Newest first, at most `limit`, older than `before` when it is not 0.
   Result<std::vector<Deployment>> deployments(const Context& ctx, std::string_view name,
                                               std::int64_t before, int limit);
+  // What each endpoint served at the end of that millisecond, one of each that served then.
+  Result<std::vector<Deployment>> deployments_at(const Context& ctx, std::int64_t time_ms);
+  // Of a model, newest first, at most `limit`.
+  Result<std::vector<Deployment>> deployments_of(const Context& ctx, std::string_view model,
+                                                 int limit);
   EndpointStats stats(std::string_view name) const;
 
   // Makes each endpoint serve the version its spec wants now. What the following thread does at

@@ -104,6 +104,40 @@ TEST_P(EndpointsTest, follows_a_moved_alias_on_its_own) {
   EXPECT_EQ((*history)[1].previous, "");
 }
 
+TEST_P(EndpointsTest, tells_what_served_at_a_moment_and_who_deployed_it) {
+  const auto served_at = [&](std::int64_t time_ms) {
+    std::string out;
+    const auto all = endpoints_->deployments_at(ctx_, time_ms);
+    EXPECT_TRUE(all.ok());
+    for (const auto& one : *all) out += one.endpoint + "=" + one.model + "/" + one.version + " ";
+    return out;
+  };
+  auto fixed = spec();
+  fixed.alias.clear();
+  fixed.version = "1";
+  ctx_.caller = "ann";
+  ASSERT_TRUE(endpoints_->put(ctx_, fixed).ok());
+  const std::int64_t first_ms = clock_.now_ms();
+  clock_.advance_ms(1'000);
+  fixed.version = "2";
+  ASSERT_TRUE(endpoints_->put(ctx_, fixed).ok());
+  const std::int64_t second_ms = clock_.now_ms();
+  clock_.advance_ms(1'000);
+  ASSERT_TRUE(endpoints_->remove(ctx_, "flights").ok());
+  EXPECT_EQ(served_at(first_ms - 1), "");
+  EXPECT_EQ(served_at(first_ms), "flights=" + fixed.model + "/1 ");
+  EXPECT_EQ(served_at(second_ms - 1), "flights=" + fixed.model + "/1 ");
+  EXPECT_EQ(served_at(second_ms), "flights=" + fixed.model + "/2 ");
+  EXPECT_EQ(served_at(clock_.now_ms()), "");
+  const auto history = endpoints_->deployments_of(ctx_, fixed.model, 10);
+  ASSERT_EQ(history->size(), 3U);
+  EXPECT_EQ(history->at(0).version, "") << "removed";
+  EXPECT_EQ(history->at(0).previous, "2");
+  EXPECT_EQ(history->at(2).caller, "ann");
+  EXPECT_EQ(endpoints_->deployments_of(ctx_, fixed.model, 1)->size(), 1U);
+  EXPECT_TRUE(endpoints_->deployments_of(ctx_, "none", 10)->empty());
+}
+
 TEST_P(EndpointsTest, a_restart_serves_what_served) {
   ASSERT_TRUE(endpoints_->put(ctx_, spec()).ok());
   restart();

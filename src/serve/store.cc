@@ -32,6 +32,16 @@ Endpoint endpoint_of(const sql::Row& row) {
   return out;
 }
 
+Deployment deployment_of(const sql::Row& row) {
+  return {.id = row.integer(0),
+          .endpoint = row.string(1),
+          .model = row.string(2),
+          .version = row.string(3),
+          .previous = row.string(4),
+          .time_ms = row.integer(5),
+          .caller = row.string(6)};
+}
+
 }  // namespace
 
 Result<std::vector<Endpoint>> list(sql::Reader& reader) {
@@ -85,11 +95,11 @@ Result<void> set_message(sql::Txn& txn, std::string_view name, EndpointState sta
 
 Result<void> add_deployment(sql::Txn& txn, const Deployment& deployment) {
   TRY(txn.execute(R"(
-      INSERT INTO endpoint_deployments (endpoint, model, version, previous, time_ms)
-      VALUES ($1, $2, $3, $4, $5))",
+      INSERT INTO endpoint_deployments (endpoint, model, version, previous, time_ms, caller)
+      VALUES ($1, $2, $3, $4, $5, $6))",
                   {std::string_view(deployment.endpoint), std::string_view(deployment.model),
                    std::string_view(deployment.version), std::string_view(deployment.previous),
-                   deployment.time_ms}));
+                   deployment.time_ms, std::string_view(deployment.caller)}));
   return {};
 }
 
@@ -97,17 +107,28 @@ Result<std::vector<Deployment>> deployments(sql::Reader& reader, std::string_vie
                                             std::int64_t before, int limit) {
   const std::int64_t below = before == 0 ? std::numeric_limits<std::int64_t>::max() : before;
   return reader.query_all(R"(
-      SELECT deployment_id, endpoint, model, version, previous, time_ms
+      SELECT deployment_id, endpoint, model, version, previous, time_ms, caller
       FROM endpoint_deployments WHERE endpoint = $1 AND deployment_id < $2
       ORDER BY deployment_id DESC LIMIT $3)",
-                          {name, below, std::int64_t{limit}}, [](const sql::Row& row) {
-                            return Deployment{.id = row.integer(0),
-                                              .endpoint = row.string(1),
-                                              .model = row.string(2),
-                                              .version = row.string(3),
-                                              .previous = row.string(4),
-                                              .time_ms = row.integer(5)};
-                          });
+                          {name, below, std::int64_t{limit}}, deployment_of);
+}
+
+Result<std::vector<Deployment>> deployments_at(sql::Reader& reader, std::int64_t time_ms) {
+  return reader.query_all(R"(
+      SELECT deployment_id, endpoint, model, version, previous, time_ms, caller
+      FROM endpoint_deployments
+      WHERE version <> '' AND deployment_id IN
+        (SELECT MAX(deployment_id) FROM endpoint_deployments WHERE time_ms <= $1 GROUP BY endpoint)
+      ORDER BY endpoint)",
+                          {time_ms}, deployment_of);
+}
+
+Result<std::vector<Deployment>> deployments_of(sql::Reader& reader, std::string_view model,
+                                               int limit) {
+  return reader.query_all(R"(
+      SELECT deployment_id, endpoint, model, version, previous, time_ms, caller
+      FROM endpoint_deployments WHERE model = $1 ORDER BY deployment_id DESC LIMIT $2)",
+                          {model, std::int64_t{limit}}, deployment_of);
 }
 
 }  // namespace ciclo::serve::store

@@ -30,5 +30,9 @@ Result<void> set_message(sql::Txn& txn, std::string_view name, EndpointState sta
 Result<void> add_deployment(sql::Txn& txn, const Deployment& deployment);
 Result<std::vector<Deployment>> deployments(sql::Reader& reader, std::string_view name,
                                             std::int64_t before, int limit);
+// The newest of each endpoint up to then, but for those that were removed by then.
+Result<std::vector<Deployment>> deployments_at(sql::Reader& reader, std::int64_t time_ms);
+Result<std::vector<Deployment>> deployments_of(sql::Reader& reader, std::string_view model,
+                                               int limit);
 
 }  // namespace ciclo::serve::store

@@ -119,7 +119,8 @@ Result<json::Value> deployments(const Services& services, http::Request& request
                                          {"model", deployment.model},
                                          {"version", deployment.version},
                                          {"previous", deployment.previous},
-                                         {"time_ms", deployment.time_ms}}));
+                                         {"time_ms", deployment.time_ms},
+                                         {"caller", deployment.caller}}));
   }
   const bool more = all.size() == static_cast<std::size_t>(limit);
   return page_of(std::move(items), more ? std::to_string(all.back().id) : "");

@@ -13,6 +13,7 @@
 #include "pipeline/engine.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/triggers.h"
+#include "registry/history.h"
 #include "registry/registry.h"
 #include "retention/collections.h"
 #include "serve/capture.h"
@@ -35,6 +36,7 @@ struct Services {
   data::DataSets& data_sets;
   tracking::Tracking& tracking;
   registry::Registry& registry;
+  registry::History& history;
   pipeline::Pipelines& pipelines;
   pipeline::Triggers& triggers;
   steps::Projects& projects;
@@ -61,6 +63,7 @@ void add_event_routes(http::Router& router, const Services& services);
 void add_webhook_routes(http::Router& router, const Services& services);
 void add_lineage_routes(http::Router& router, const Services& services);
 void add_run_routes(http::Router& router, const Services& services);
+void add_model_routes(http::Router& router, const Services& services);
 void add_gc_routes(http::Router& router, const Services& services);
 
 }  // namespace ciclo::api::native
