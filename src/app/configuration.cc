@@ -10,6 +10,8 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "http/crypto.h"
+#include "retention/types.h"
+#include "steps/project.h"
 
 namespace ciclo::app {
 namespace {
@@ -20,6 +22,7 @@ constexpr std::int64_t kGiB = 1 << 30;
 constexpr std::int64_t kTiB = kGiB << 10;
 constexpr std::int64_t kDayMs = 86'400'000;
 constexpr std::int64_t kHourMs = 3'600'000;
+constexpr std::int64_t kMinuteMs = 60'000;
 
 // Reads numbers and remembers the first that is out of range.
 class Reader {
@@ -126,6 +129,13 @@ Config configuration_keys() {
 
       {"monitor.poll_ms", 1'000, "time between two looks at the endpoints' traffic"},
 
+      {"retention.deleted", "",
+       "how long deleted runs, experiments and logged models can be restored before they are "
+       "removed for good, as 30d; for ever when empty"},
+      {"retention.interval", "1d", "time between two collections of what retention.deleted says"},
+      {"retention.grace", "1d",
+       "how long ago stored bytes that nothing names must have been written last, 2m at least"},
+
       {"drain_ms", 30'000, "time that requests under way get at the end"},
       {"log.level", "info", "debug, info, warn or error"},
       {"log.format", "auto", "auto, text or json; auto is text on a terminal"},
@@ -153,6 +163,26 @@ Result<void> configure_log(const Config& config) {
 }
 
 namespace {
+
+// At least `low_ms`.
+Result<std::int64_t> duration_of(const Config& config, std::string_view key, std::int64_t low_ms) {
+  auto ms = steps::parse_duration(config.text(key));
+  if (!ms.ok()) return ms.error().with_context(std::string(key));
+  if (*ms >= low_ms) return ms;
+  return invalid_argument(std::string(key) + " must be at least " +
+                          std::to_string(low_ms / kMinuteMs) + "m, got " +
+                          ciclo::quoted(config.text(key)));
+}
+
+Result<retention::PolicyOptions> retention_options(const Config& config) {
+  retention::PolicyOptions options;
+  if (!config.text("retention.deleted").empty()) {
+    TRY(options.deleted_ms, duration_of(config, "retention.deleted", 0));
+  }
+  TRY(options.interval_ms, duration_of(config, "retention.interval", kMinuteMs));
+  TRY(options.grace_ms, duration_of(config, "retention.grace", retention::kGraceMinMs));
+  return options;
+}
 
 std::vector<std::string> list_of(std::string_view text) {
   std::vector<std::string> items;
@@ -219,6 +249,7 @@ Result<PlatformOptions> platform_options(const Config& config) {
     if (!key.ok()) return key.error().with_context("webhooks.secret_key");
     options.webhook_key = std::move(key).value();
   }
+  TRY(options.retention, retention_options(config));
   Reader reader(config);
   reader.number("sql.connections_max", 0, 1000, options.database.connections_max)
       .number("sql.connect_timeout_s", 1, 300, options.database.connect_timeout_s)

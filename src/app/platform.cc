@@ -36,6 +36,7 @@
 #include "registry/registry.h"
 #include "retention/collections.h"
 #include "retention/collector.h"
+#include "retention/policies.h"
 #include "serve/capture.h"
 #include "serve/endpoints.h"
 #include "serve/package_model.h"
@@ -136,6 +137,7 @@ struct Platform::Services {
         triggers(*database, events, pipelines, engine, projects, clock),
         collector(*database, *blobs, events, clock),
         collections(collector, clock, ids),
+        policies(collections, clock, options.retention),
         live(clock, [this](auto time) { events.wait(events_seen, time); }) {
     catalog.set_endpoints(&endpoints);
     model_runs.set_pipelines(&pipelines);
@@ -145,6 +147,7 @@ struct Platform::Services {
   // A step that runs may be deploying: the runner's threads end before the endpoints, which were
   // constructed after it, because the catalog knows them only through set_endpoints.
   ~Services() {
+    policies.stop();
     collections.stop();
     webhooks.stop_threads();
     triggers.stop_thread();
@@ -206,6 +209,7 @@ struct Platform::Services {
   pipeline::Triggers triggers;
   retention::Collector collector;
   retention::Collections collections;
+  retention::Policies policies;
   std::uint64_t events_seen = 0;  // by the thread of `live`
   http::LiveStreams live;
   http::Router router;
@@ -229,6 +233,7 @@ Result<void> Platform::start() {
   services_->engine.start_thread();
   services_->triggers.start_thread();
   services_->monitor.start();
+  services_->policies.start_thread();
   return services_->webhooks.start_threads();
 }
 

@@ -13,6 +13,7 @@
 #include "events/webhooks.h"
 #include "http/crypto.h"
 #include "http/router.h"
+#include "retention/policies.h"
 #include "serve/capture.h"
 #include "sql/open.h"
 
@@ -29,6 +30,7 @@ struct PlatformOptions {
   serve::CaptureOptions capture;  // its root is ROOT/capture, whatever is said here
   int pipeline_parallel_max = 2;
   std::int64_t monitor_poll_ms = 1'000;
+  retention::PolicyOptions retention;
   events::WebhookOptions webhooks;  // its owner is this machine and root, whatever is said here
   WebhookReach webhook_reach;       // its timeout is that of `webhooks`
   std::optional<http::SealKey> webhook_key;  // none: secrets are stored as they are

@@ -23,6 +23,7 @@
 #include "registry/registry.h"
 #include "retention/blobs.h"
 #include "retention/collections.h"
+#include "retention/policies.h"
 #include "sql/test_database.h"
 #include "steps/projects.h"
 #include "tracking/artifacts.h"
@@ -346,6 +347,40 @@ TEST_P(CollectorTest, uploads_never_lose_bytes_to_a_collector) {
   is_over = true;
   collecting.join();
   EXPECT_GT(collected, 0U) << "nothing was ever taken, so this has shown nothing";
+}
+
+TEST_P(CollectorTest, a_policy_collects_what_was_deleted_long_enough_ago) {
+  Collections collections(collector, clock, ids);
+  Policies policies(collections, clock, {.deleted_ms = 30 * kDayMs});
+  const auto is_run = [&] {
+    const auto run = policies.run_if_due();
+    EXPECT_TRUE(run.ok()) << run.error().message;
+    while (!collections.list().empty() && collections.list().front().state == "running") {
+      std::this_thread::yield();
+    }
+    return run.ok() && *run;
+  };
+  const RunId old = deleted_run("old");
+  EXPECT_FALSE(is_run()) << "the first is one interval after the start";
+  clock.advance_ms(kDayMs);
+  EXPECT_TRUE(is_run());
+  EXPECT_TRUE(is_known(old)) << "deleted a day ago only";
+  EXPECT_FALSE(is_run()) << "once in an interval";
+  clock.advance_ms(29 * kDayMs);
+  const RunId young = deleted_run("young");
+  EXPECT_TRUE(is_run());
+  EXPECT_FALSE(is_known(old));
+  EXPECT_TRUE(is_known(young));
+  EXPECT_EQ(collections.list().front().caller, "retention");
+}
+
+TEST_P(CollectorTest, without_a_policy_nothing_is_ever_removed) {
+  Collections collections(collector, clock, ids);
+  Policies policies(collections, clock, {});
+  const RunId run = deleted_run("bytes");
+  clock.advance_ms(1'000 * kDayMs);
+  EXPECT_FALSE(*policies.run_if_due());
+  EXPECT_TRUE(is_known(run));
 }
 
 TEST_P(CollectorTest, one_collection_runs_at_a_time_and_can_be_watched) {

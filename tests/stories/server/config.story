@@ -96,3 +96,11 @@ $ env CICLO_DATABASE=sqlite:env.db ciclo runs list --root mine && test -e env.db
 $ env CICLO_CLIENT_ATTEMPTS_MAX=0 ciclo runs list --server http://127.0.0.1:1
 --- 1
 2> ciclo: client.attempts_max must lie between 1 and 20, got 0
+
+$ ciclo server --retention-deleted soon --root other
+--- 1
+2> ciclo: retention.deleted: expected a duration such as 90s, 15m, 12h, 7d or 2w, got "soon"
+
+$ ciclo server --retention-grace 1m --root other
+--- 1
+2> ciclo: retention.grace must be at least 2m, got "1m"
