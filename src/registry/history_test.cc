@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "events/log.h"
 #include "registry/registry.h"
+#include "registry/store_records.h"
 #include "sql/test_database.h"
 
 namespace ciclo::registry {
@@ -158,6 +159,26 @@ TEST_P(HistoryTest, other_workspaces_have_a_past_of_their_own) {
   context.workspace = "other";
   EXPECT_EQ(at(clock.now_ms()), "-");
   EXPECT_TRUE(history.models_at(context, clock.now_ms())->empty());
+}
+
+TEST_P(HistoryTest, what_came_from_another_server_has_the_past_that_its_rows_tell) {
+  store::ModelRecord record;
+  record.model = {.name = "churn", .created_ms = 1'000, .aliases = {{"champion", 1}}};
+  record.last_version = 1;
+  record.versions = {{.name = "churn",
+                      .version = 1,
+                      .created_ms = 2'000,
+                      .updated_ms = 3'000,
+                      .stage = Stage::kStaging}};
+  const auto copied = database->transaction([&](sql::Txn& txn) {
+    return store::insert_record(txn, context.workspace, record, "copied", clock.now_ms());
+  });
+  ASSERT_TRUE(copied.ok()) << copied.error().message;
+  EXPECT_EQ(at(999), "-");
+  EXPECT_EQ(at(1'000), "churn:");
+  EXPECT_EQ(at(2'999), "churn: 1");
+  EXPECT_EQ(at(3'000), "churn: 1[Staging]");
+  EXPECT_EQ(at(clock.now_ms()), "churn: 1[Staging] champion=1");
 }
 
 // What a database holds that was written before the past was kept.

@@ -2,19 +2,44 @@
 #include "registry/store_records.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "registry/store.h"
+#include "registry/store_history.h"
 
 namespace ciclo::registry::store {
 
 namespace {
 
-Result<void> insert_versions(sql::Txn& txn, ModelRow& row, const ModelRecord& record) {
+// The past of what came from elsewhere begins with what its rows tell.
+Result<void> append_past(sql::Txn& txn, std::string_view workspace, const ModelRow& row,
+                         const ModelVersion& version) {
+  TRY(append_change(txn, workspace, row.number,
+                    {.time_ms = version.created_ms,
+                     .caller = version.user_id,
+                     .model = row.model.name,
+                     .kind = "version.created",
+                     .version = version.version,
+                     .source = version.source,
+                     .run_id = version.run_id}));
+  if (version.stage == Stage::kNone) return {};
+  return append_change(txn, workspace, row.number,
+                       {.time_ms = version.updated_ms,
+                        .model = row.model.name,
+                        .kind = "stage.changed",
+                        .version = version.version,
+                        .value = std::string(name_of(version.stage)),
+                        .previous = std::string(name_of(Stage::kNone))});
+}
+
+Result<void> insert_versions(sql::Txn& txn, std::string_view workspace, ModelRow& row,
+                             const ModelRecord& record) {
   for (const auto& version : record.versions) {
     TRY(const std::int64_t number, insert_version(txn, row.number, version));
     TRY(update_version(txn, {number, version}));
     TRY(put_version_tags(txn, number, version.tags));
+    TRY(append_past(txn, workspace, row, version));
     row.last_version = std::max(row.last_version, version.version);
   }
   return {};
@@ -29,7 +54,10 @@ Result<void> insert_record(sql::Txn& txn, std::string_view workspace, const Mode
   row.last_version = record.last_version;
   TRY(row.number, insert_model(txn, workspace, record.model));
   TRY(put_model_tags(txn, row.number, record.model.tags));
-  TRY(insert_versions(txn, row, record));
+  TRY(append_change(
+      txn, workspace, row.number,
+      {.time_ms = record.model.created_ms, .model = record.model.name, .kind = "model.created"}));
+  TRY(insert_versions(txn, workspace, row, record));
   for (const auto& alias : record.model.aliases) {
     TRY(put_alias(txn, row.number, alias.alias, alias.version));
     TRY(append_move(txn, row.number,
