@@ -104,6 +104,9 @@ Config configuration_keys() {
       {"sql.busy_timeout_ms", 10'000, "wait for another process that writes the SQLite file"},
       {"sql.cache_bytes_max", 0, "SQLite's page cache per connection; 0: SQLite's default of 2 MB"},
 
+      {"idempotency.keep_ms", kDayMs,
+       "how long a call can be sent again under its Idempotency-Key, 60000 to 2592000000"},
+
       {"table.memory_bytes_max", kGiB, "memory of one query over a table; more is spilled to disk"},
       {"table.threads", 2, "threads of one query over a table, 1 to 256"},
 
@@ -256,6 +259,7 @@ Result<PlatformOptions> platform_options(const Config& config) {
       .number("sql.statement_timeout_ms", 0, kDayMs, options.database.statement_timeout_ms)
       .number("sql.busy_timeout_ms", 0, kDayMs, options.database.busy_timeout_ms)
       .number("sql.cache_bytes_max", 0, kTiB, options.database.cache_bytes_max)
+      .time_ms("idempotency.keep_ms", 60'000, 30 * kDayMs, options.keys_kept)
       .number("table.memory_bytes_max", 64 * kMiB, 64 * kTiB, options.table_memory_bytes_max)
       .number("table.threads", 1, 256, options.table_threads)
       .number("pipeline.parallel_max", 1, 64, options.pipeline_parallel_max)

@@ -41,6 +41,7 @@
 #include "serve/endpoints.h"
 #include "serve/package_model.h"
 #include "sql/database.h"
+#include "sql/key_expiry.h"
 #include "steps/catalog.h"
 #include "steps/model_runs.h"
 #include "steps/projects.h"
@@ -102,6 +103,7 @@ struct Platform::Services {
       : lock(std::move(opened.lock)),
         database(std::move(opened.database)),
         blobs(std::move(opened.blobs)),
+        keys(*database, clock, options.keys_kept),
         ids(clock, random),
         events(*database, clock),
         webhook_posts(webhook_sender(random, webhook_reach(options))),
@@ -150,6 +152,7 @@ struct Platform::Services {
     policies.stop();
     collections.stop();
     webhooks.stop_threads();
+    keys.stop_thread();
     triggers.stop_thread();
     monitor.stop();
     engine.stop_thread();
@@ -180,6 +183,7 @@ struct Platform::Services {
   SystemRandom random;
   std::unique_ptr<sql::Database> database;
   std::unique_ptr<blob::Store> blobs;
+  sql::KeyExpiry keys;
   IdSource ids;
   events::Log events;
   std::unique_ptr<events::Sender> webhook_posts;
@@ -234,6 +238,7 @@ Result<void> Platform::start() {
   services_->triggers.start_thread();
   services_->monitor.start();
   services_->policies.start_thread();
+  services_->keys.start_thread();
   return services_->webhooks.start_threads();
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -27,6 +28,7 @@ struct PlatformOptions {
   std::filesystem::path program;  // this binary, which steps are started from
   std::size_t table_memory_bytes_max = std::size_t{1} << 30;
   int table_threads = 2;
+  std::chrono::milliseconds keys_kept{86'400'000};  // of calls that may be sent again
   serve::CaptureOptions capture;  // its root is ROOT/capture, whatever is said here
   int pipeline_parallel_max = 2;
   std::int64_t monitor_poll_ms = 1'000;

@@ -26,9 +26,10 @@ namespace {
 // The schemas of all modules; a module's tables may refer to those of modules before it.
 std::vector<sql::Migration> all_migrations() {
   std::vector<sql::Migration> all;
-  for (const auto module : {events::schema(), lineage::schema(), data::schema(), tracking::schema(),
-                            registry::schema(), migrate::schema(), pipeline::schema(),
-                            serve::schema(), monitor::schema(), steps::schema()}) {
+  for (const auto module :
+       {sql::schema(), events::schema(), lineage::schema(), data::schema(), tracking::schema(),
+        registry::schema(), migrate::schema(), pipeline::schema(), serve::schema(),
+        monitor::schema(), steps::schema()}) {
     all.insert(all.end(), module.begin(), module.end());
   }
   return all;

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "base/keyed_call.h"
 #include "base/result.h"
 
 namespace ciclo {
@@ -22,6 +23,9 @@ struct Context {
   // True once nobody waits for the result any more: the client has gone, or the server's time to
   // drain is over. Shared with who sets it; null where nobody does.
   std::shared_ptr<const std::atomic<bool>> cancellation;
+  // The key under which the caller may send the call again; null without one. Shared with who
+  // answers, which tells whether it was sent before.
+  std::shared_ptr<KeyedCall> keyed;
 
   bool is_cancelled() const { return cancellation != nullptr && *cancellation; }
 

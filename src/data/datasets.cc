@@ -12,6 +12,7 @@
 #include "data/store.h"
 #include "lineage/tree.h"
 #include "sql/dialect.h"
+#include "sql/once.h"
 
 namespace ciclo::data {
 namespace {
@@ -63,6 +64,18 @@ Result<DataSet> find_or_suggest(sql::Reader& reader, std::string_view workspace,
                    (near.empty() ? "" : "; did you mean " + quoted(near) + "?"));
 }
 
+// What a registration came to.
+struct Entry {
+  std::int64_t number = 0;
+  bool created = false;
+
+  template <class V>
+  void fields(V& v) {
+    v("number", number);
+    v("created", created);
+  }
+};
+
 }  // namespace
 
 std::string version_hash(std::vector<DataFile> files) {
@@ -112,11 +125,14 @@ Result<Registered> DataSets::add(const Context& context, std::string_view name,
   json::Value source_files = json::Value::array();
   for (const auto& label : source.labels) source_files.push_back(label);
   const json::Value origin = json::Value::object({{"files", std::move(source_files)}});
-  TRY(auto registered, database_.transact([&](sql::Txn& txn) {
-    return register_version(txn, context, name, content, origin);
-  }));
-  if (registered.created) events_.wake();
-  return registered;
+  // Statistics are large: a call that is sent again is answered from the version's number.
+  TRY(const Entry entry, sql::once(database_, context, [&](sql::Txn& txn) -> Result<Entry> {
+        TRY(const auto registered, register_version(txn, context, name, content, origin));
+        return Entry{registered.version.number, registered.created};
+      }));
+  if (entry.created) events_.wake();
+  TRY(auto version, get(context, name, std::to_string(entry.number)));
+  return Registered{std::move(version), entry.created};
 }
 
 Result<Registered> DataSets::add_blobs(const Context& context, std::string_view name,

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,9 +23,16 @@ struct Topic {
   std::string action;
 
   friend auto operator<=>(const Topic&, const Topic&) = default;
+
+  template <class V>
+  void fields(V& v) {
+    v("entity", entity);
+    v("action", action);
+  }
 };
 
 enum class WebhookStatus { kActive, kDisabled };
+std::span<const std::string_view> enum_names(WebhookStatus);
 
 // How the deliveries of a webhook went.
 struct DeliveryState {
@@ -35,6 +43,17 @@ struct DeliveryState {
   std::int64_t last_attempt_ms = 0;  // 0: there was none
   int last_status = 0;               // 0: no answer came
   std::string last_error;            // empty: the last attempt succeeded
+
+  template <class V>
+  void fields(V& v) {
+    v("delivered", delivered);
+    v("given_up", given_up);
+    v("attempts", attempts);
+    v("due_ms", due_ms);
+    v("last_attempt_ms", last_attempt_ms);
+    v("last_status", last_status);
+    v("last_error", last_error);
+  }
 };
 
 struct Webhook {
@@ -48,6 +67,20 @@ struct Webhook {
   std::int64_t created_ms = 0;
   std::int64_t updated_ms = 0;
   DeliveryState deliveries;
+
+  template <class V>
+  void fields(V& v) {
+    v("webhook_id", webhook_id);
+    v("name", name);
+    v("description", description);
+    v("url", url);
+    v("topics", topics);
+    v("status", status);
+    v("is_signed", is_signed);
+    v("created_ms", created_ms);
+    v("updated_ms", updated_ms);
+    v("deliveries", deliveries);
+  }
 };
 
 struct Post {

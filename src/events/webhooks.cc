@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "base/worker_pool.h"
 #include "events/webhook_payload.h"
+#include "sql/once.h"
 
 namespace ciclo::events {
 namespace {
@@ -74,7 +75,11 @@ bool is_success(int status) { return status >= 200 && status < 300; }
 
 bool may_pass(int status) { return status == 408 || status == 429 || status >= 500; }
 
+constexpr std::array<std::string_view, 2> kStatuses = {"active", "disabled"};
+
 }  // namespace
+
+std::span<const std::string_view> enum_names(WebhookStatus) { return kStatuses; }
 
 // What one thread has claimed: the webhook, and the event that it asked for; none when the events
 // that were read are not for it.
@@ -113,7 +118,7 @@ Result<Webhook> Webhooks::create(const Context& context, const NewWebhook& wante
   if (!wanted.secret.empty()) {
     TRY(row.sealed, secrets_.seal(wanted.secret, row.webhook.webhook_id));
   }
-  return database_.transact([&](sql::Txn& txn) -> Result<Webhook> {
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<Webhook> {
     row.webhook.created_ms = clock_.now_ms();
     TRY(row.event_id, webhook_store::newest_event(txn, webhook_kinds()));
     TRY(webhook_store::insert(txn, row));
@@ -166,7 +171,7 @@ Result<Webhook> Webhooks::update(const Context& context, std::string_view webhoo
   if (change.secret && !change.secret->empty()) {
     TRY(sealed, secrets_.seal(*change.secret, webhook_id));
   }
-  auto updated = database_.transact([&](sql::Txn& txn) -> Result<Webhook> {
+  auto updated = sql::once(database_, context, [&](sql::Txn& txn) -> Result<Webhook> {
     TRY(auto row, required(txn, context, webhook_id));
     Webhook& webhook = row.webhook;
     const auto before = webhook.status;
@@ -195,7 +200,7 @@ Result<Webhook> Webhooks::update(const Context& context, std::string_view webhoo
 }
 
 Result<void> Webhooks::remove(const Context& context, std::string_view webhook_id) {
-  return database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<void> {
     TRY(const bool removed, webhook_store::remove(txn, context.workspace, webhook_id));
     if (!removed) return not_found("no webhook with the id " + quoted(webhook_id) + " exists");
     return {};

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "http/idempotency.h"
 #include "http/wire.h"
 
 // From a request's head to its handler.
@@ -27,6 +28,10 @@ bool is_sane_request_id(std::string_view id) {
 }
 
 void run_handler(const Router::Route& route, const std::shared_ptr<Exchange>& exchange) {
+  if (!route.options.stream_body) {
+    const auto key = read_idempotency_key(exchange->request, exchange->now_ms());
+    if (!key.ok()) return exchange->refuse(400, key.error().message);
+  }
   // A reply that the handler did not use answers 500 when it is dropped, also by an exception.
   try {
     route.handler(exchange->request, Reply(exchange));
@@ -248,8 +253,6 @@ void Connection::refuse_busy(std::string_view message) {
 void Connection::refuse(int status, std::string_view message, const Headers& more) {
   auto response = core_.router.error_response(exchange_->request, status, message);
   for (const auto& [name, value] : more.all()) response.headers.set(name, value);
-  if (status == 503 && !response.headers.has("Retry-After"))
-    response.headers.set("Retry-After", "1");
   send(std::move(response));
 }
 

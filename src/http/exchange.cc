@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "http/idempotency.h"
 #include "http/wire.h"
 
 namespace ciclo::http {
@@ -161,6 +162,11 @@ std::string Exchange::head(int status, const Headers& headers) const {
 }
 
 void Exchange::send(Response response) {
+  mark_replay(request.context, response);
+  // What is unavailable may be there again soon; a client that is not told when asks at once.
+  if (response.status == 503 && !response.headers.has("Retry-After")) {
+    response.headers.set("Retry-After", "1");
+  }
   compress(response, shape.accepted);
   Answer answer;
   answer.status = response.status;

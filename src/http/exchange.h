@@ -83,6 +83,7 @@ class Exchange : public Reply::Sink {
   bool is_abandoned() const { return *abandoned_; }
 
   std::uint64_t number() const { return number_; }
+  std::int64_t now_ms() { return clock_.now_ms(); }
   void refuse(int status, std::string message) {
     port_->refuse(number_, status, std::move(message));
   }

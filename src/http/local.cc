@@ -8,7 +8,9 @@
 #include <optional>
 #include <utility>
 
+#include "base/clock.h"
 #include "http/body.h"
+#include "http/idempotency.h"
 
 namespace ciclo::http {
 namespace {
@@ -98,9 +100,15 @@ Response call_local(const Router& router, std::string_view method, std::string_v
                                  : router.error_response(request, 405, "no such method");
   }
   request.path_parameters.insert(match.parameters.begin(), match.parameters.end());
+  if (!match.route->options.stream_body) {
+    const auto key = read_idempotency_key(request, SystemClock().now_ms());
+    if (!key.ok()) return router.error_response(request, 400, key.error().message);
+  }
   auto sink = std::make_shared<Waiting>();
   match.route->handler(request, Reply(sink));
-  return sink->take();
+  Response response = sink->take();
+  mark_replay(request.context, response);
+  return response;
 }
 
 }  // namespace ciclo::http

@@ -11,6 +11,7 @@
 #include "pipeline/step_runner.h"
 #include "pipeline/store.h"
 #include "sql/dialect.h"
+#include "sql/once.h"
 
 namespace ciclo::pipeline {
 namespace {
@@ -116,9 +117,9 @@ Pipelines::Pipelines(sql::Database& database, events::Log& events, blob::Store& 
 
 Result<PipelineRunId> Pipelines::submit(const Context& context, const PipelineSpec& spec,
                                         const json::Value& cause) {
-  TRY(PipelineRunId run, database_.transact([&](sql::Txn& txn) -> Result<PipelineRunId> {
-    return submit(txn, context, spec, cause);
-  }));
+  TRY(PipelineRunId run, sql::once(database_, context, [&](sql::Txn& txn) -> Result<PipelineRunId> {
+        return submit(txn, context, spec, cause);
+      }));
   events_.wake();
   engine_.wake();
   return run;
@@ -145,7 +146,7 @@ Result<PipelineRunId> Pipelines::submit(sql::Txn& txn, const Context& context,
 Result<Submitted> Pipelines::submit_newest(const Context& context, const PipelineSpec& spec,
                                            const json::Value& cause) {
   const std::string text = to_json(spec);
-  auto submitted = database_.transact([&](sql::Txn& txn) -> Result<Submitted> {
+  auto submitted = sql::once(database_, context, [&](sql::Txn& txn) -> Result<Submitted> {
     // Two submissions at once must see each other.
     TRY(sql::serialize(txn, "pipeline_submissions"));
     Submitted out;
@@ -217,7 +218,7 @@ Result<PipelineSpec> Pipelines::spec(const Context& context, const PipelineRunId
 }
 
 Result<void> Pipelines::cancel(const Context& context, const PipelineRunId& id) {
-  TRY(database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  TRY(sql::once(database_, context, [&](sql::Txn& txn) -> Result<void> {
     TRY(const bool requested, store::request_cancel(txn, context.workspace, id));
     if (requested) return {};
     TRY(const auto run, store::load_run(txn, id));
@@ -230,7 +231,7 @@ Result<void> Pipelines::cancel(const Context& context, const PipelineRunId& id) 
 }
 
 Result<void> Pipelines::retry(const Context& context, const PipelineRunId& id) {
-  TRY(database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  TRY(sql::once(database_, context, [&](sql::Txn& txn) -> Result<void> {
     TRY(auto run, store::load_run(txn, id));
     if (!run || run->workspace != context.workspace) return no_such_run(id);
     if (run->state != State::kFailed && run->state != State::kCancelled) {

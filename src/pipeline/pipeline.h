@@ -49,6 +49,13 @@ struct Submitted {
   PipelineRunId pipeline_run_id;
   bool joined = false;                    // a run of the same spec was active: it is that one
   std::vector<PipelineRunId> superseded;  // active runs of another spec, which were cancelled
+
+  template <class V>
+  void fields(V& v) {
+    v("pipeline_run_id", pipeline_run_id);
+    v("joined", joined);
+    v("superseded", superseded);
+  }
 };
 
 class Pipelines {

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "registry/store.h"
 #include "registry/store_history.h"
+#include "sql/once.h"
 #include "tracking/limits.h"
 
 namespace ciclo::registry {
@@ -246,7 +247,7 @@ Result<RegisteredModel> Registry::create_model(const Context& context, const std
   TRY(check_model_name(name));
   TRY(check_description(description));
   TRY(check_tags(tags));
-  auto created = database_.transact([&](sql::Txn& txn) -> Result<RegisteredModel> {
+  auto created = sql::once(database_, context, [&](sql::Txn& txn) -> Result<RegisteredModel> {
     TRY(const auto taken, store::find_model(txn, context.workspace, name));
     if (taken) return already_exists("registered model " + quoted(name) + " exists already");
     return insert(txn, events_, context, name, description, tags, clock_.now_ms());
@@ -257,7 +258,7 @@ Result<RegisteredModel> Registry::create_model(const Context& context, const std
 
 Result<RegisteredModel> Registry::ensure_model(const Context& context, const std::string& name) {
   TRY(check_model_name(name));
-  auto model = database_.transact([&](sql::Txn& txn) -> Result<RegisteredModel> {
+  auto model = sql::once(database_, context, [&](sql::Txn& txn) -> Result<RegisteredModel> {
     TRY(auto found, store::find_model(txn, context.workspace, name));
     if (found) return std::move(found->model);
     return insert(txn, events_, context, name, "", {}, clock_.now_ms());
@@ -276,7 +277,7 @@ Result<RegisteredModel> Registry::model(const Context& context, const std::strin
 Result<RegisteredModel> Registry::rename_model(const Context& context, const std::string& name,
                                                const std::string& new_name) {
   TRY(check_model_name(new_name));
-  return database_.transact([&](sql::Txn& txn) -> Result<RegisteredModel> {
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<RegisteredModel> {
     TRY(auto row, required(txn, context, name));
     TRY(const auto taken, store::find_model(txn, context.workspace, new_name));
     if (taken && taken->number != row.number) {
@@ -294,7 +295,7 @@ Result<RegisteredModel> Registry::rename_model(const Context& context, const std
 Result<RegisteredModel> Registry::describe_model(const Context& context, const std::string& name,
                                                  const std::string& description) {
   TRY(check_description(description));
-  return database_.transact([&](sql::Txn& txn) -> Result<RegisteredModel> {
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<RegisteredModel> {
     TRY(auto row, required(txn, context, name));
     row.model.description = description;
     TRY(touch(txn, row, clock_.now_ms()));
@@ -303,7 +304,7 @@ Result<RegisteredModel> Registry::describe_model(const Context& context, const s
 }
 
 Result<void> Registry::delete_model(const Context& context, const std::string& name) {
-  TRY(database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  TRY(sql::once(database_, context, [&](sql::Txn& txn) -> Result<void> {
     TRY(const auto row, required(txn, context, name));
     TRY(record(txn, context, row, {.kind = "model.deleted"}, clock_.now_ms()));
     for (const auto& alias : row.model.aliases) {
@@ -322,7 +323,7 @@ Result<void> Registry::delete_model(const Context& context, const std::string& n
 Result<void> Registry::set_model_tag(const Context& context, const std::string& name,
                                      const Tag& tag) {
   TRY(check_tags(std::span(&tag, 1)));
-  TRY(database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  TRY(sql::once(database_, context, [&](sql::Txn& txn) -> Result<void> {
     TRY(const auto row, required(txn, context, name));
     TRY(store::put_model_tags(txn, row.number, std::span(&tag, 1)));
     return append_tag_event(txn, events_, context, "registry.model_tag_set", row.model, {}, tag.key,
@@ -334,7 +335,7 @@ Result<void> Registry::set_model_tag(const Context& context, const std::string& 
 
 Result<void> Registry::delete_model_tag(const Context& context, const std::string& name,
                                         std::string_view key) {
-  TRY(database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  TRY(sql::once(database_, context, [&](sql::Txn& txn) -> Result<void> {
     TRY(const auto row, required(txn, context, name));
     TRY(const bool removed, store::remove_model_tag(txn, row.number, key));
     if (!removed) return {};
@@ -360,7 +361,7 @@ Result<ModelVersion> Registry::create_version(const Context& context,
   TRY(check_source(wanted.source));
   TRY(check_description(wanted.description));
   TRY(check_tags(wanted.tags));
-  auto created = database_.transact([&](sql::Txn& txn) -> Result<ModelVersion> {
+  auto created = sql::once(database_, context, [&](sql::Txn& txn) -> Result<ModelVersion> {
     TRY(auto model, required(txn, context, wanted.name));
     ModelVersion version;
     version.name = wanted.name;
@@ -413,7 +414,7 @@ Result<ModelVersion> Registry::describe_version(const Context& context, const st
                                                 std::int64_t version,
                                                 const std::string& description) {
   TRY(check_description(description));
-  return database_.transact([&](sql::Txn& txn) -> Result<ModelVersion> {
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<ModelVersion> {
     TRY(auto row, required_version(txn, context, name, version));
     row.version.description = description;
     row.version.updated_ms = clock_.now_ms();
@@ -430,7 +431,7 @@ Result<ModelVersion> Registry::set_stage(const Context& context, const std::stri
         "Production, not " +
         std::string(name_of(stage)));
   }
-  auto changed = database_.transact([&](sql::Txn& txn) -> Result<ModelVersion> {
+  auto changed = sql::once(database_, context, [&](sql::Txn& txn) -> Result<ModelVersion> {
     TRY(auto model, required(txn, context, name));
     TRY(auto row, required_version(txn, context, name, version));
     const std::int64_t now_ms = clock_.now_ms();
@@ -464,7 +465,7 @@ Result<ModelVersion> Registry::set_stage(const Context& context, const std::stri
 
 Result<void> Registry::delete_version(const Context& context, const std::string& name,
                                       std::int64_t version) {
-  TRY(database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  TRY(sql::once(database_, context, [&](sql::Txn& txn) -> Result<void> {
     TRY(auto model, required(txn, context, name));
     TRY(const auto row, required_version(txn, context, name, version));
     TRY(record(txn, context, model, {.kind = "version.deleted", .version = version},
@@ -486,7 +487,7 @@ Result<void> Registry::delete_version(const Context& context, const std::string&
 Result<void> Registry::set_version_tag(const Context& context, const std::string& name,
                                        std::int64_t version, const Tag& tag) {
   TRY(check_tags(std::span(&tag, 1)));
-  TRY(database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  TRY(sql::once(database_, context, [&](sql::Txn& txn) -> Result<void> {
     TRY(const auto model, required(txn, context, name));
     TRY(const auto row, required_version(txn, context, name, version));
     TRY(store::put_version_tags(txn, row.number, std::span(&tag, 1)));
@@ -499,7 +500,7 @@ Result<void> Registry::set_version_tag(const Context& context, const std::string
 
 Result<void> Registry::delete_version_tag(const Context& context, const std::string& name,
                                           std::int64_t version, std::string_view key) {
-  TRY(database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  TRY(sql::once(database_, context, [&](sql::Txn& txn) -> Result<void> {
     TRY(const auto model, required(txn, context, name));
     TRY(const auto row, required_version(txn, context, name, version));
     TRY(const bool removed, store::remove_version_tag(txn, row.number, key));
@@ -525,7 +526,7 @@ Result<void> Registry::set_alias(const Context& context, const std::string& name
                                  const std::optional<Expected>& expected,
                                  const std::string& reason) {
   TRY(check_alias(alias));
-  TRY(database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  TRY(sql::once(database_, context, [&](sql::Txn& txn) -> Result<void> {
     TRY(const auto model, required(txn, context, name));
     TRY(required_version(txn, context, name, version));
     TRY(const auto previous, store::find_alias(txn, model.number, alias));
@@ -550,7 +551,7 @@ Result<void> Registry::set_alias(const Context& context, const std::string& name
 
 Result<void> Registry::delete_alias(const Context& context, const std::string& name,
                                     const std::string& alias) {
-  TRY(database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  TRY(sql::once(database_, context, [&](sql::Txn& txn) -> Result<void> {
     TRY(const auto model, required(txn, context, name));
     TRY(const auto previous, store::find_alias(txn, model.number, alias));
     if (!previous) return {};

@@ -13,6 +13,8 @@ constexpr std::array<std::string_view, 4> kStages = {"None", "Staging", "Product
 
 }  // namespace
 
+std::span<const std::string_view> enum_names(Stage) { return kStages; }
+
 std::string_view name_of(Stage stage) { return kStages[static_cast<std::size_t>(stage)]; }
 
 std::optional<Stage> parse_stage(std::string_view name) {

@@ -3,13 +3,15 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "tracking/types.h"
 
-// The nouns of the registry, with MLflow's meanings. Plain values.
+// The nouns of the registry, with MLflow's meanings. Plain values; their fields are what a call
+// that is sent again is answered from (sql/once.h).
 
 namespace ciclo::registry {
 
@@ -21,12 +23,19 @@ enum class Stage { kNone, kStaging, kProduction, kArchived };
 
 // "None", "Staging", "Production", "Archived".
 std::string_view name_of(Stage stage);
+std::span<const std::string_view> enum_names(Stage);
 // Without regard to case.
 std::optional<Stage> parse_stage(std::string_view name);
 
 struct Alias {
   std::string alias;
   std::int64_t version = 0;
+
+  template <class V>
+  void fields(V& v) {
+    v("alias", alias);
+    v("version", version);
+  }
 };
 
 struct ModelVersion {
@@ -44,6 +53,24 @@ struct ModelVersion {
   std::string model_id;  // the logged model; may be empty
   std::vector<Tag> tags;
   std::vector<std::string> aliases;
+
+  template <class V>
+  void fields(V& v) {
+    v("name", name);
+    v("version", version);
+    v("created_ms", created_ms);
+    v("updated_ms", updated_ms);
+    v("description", description);
+    v("user_id", user_id);
+    v("stage", stage);
+    v("source", source);
+    v("storage_uri", storage_uri);
+    v("run_id", run_id);
+    v("run_link", run_link);
+    v("model_id", model_id);
+    v("tags", tags);
+    v("aliases", aliases);
+  }
 };
 
 struct RegisteredModel {
@@ -58,6 +85,17 @@ struct RegisteredModel {
   // Of whatever stage; nullptr when there is none.
   const ModelVersion* latest_version() const {
     return latest_versions.empty() ? nullptr : &latest_versions.back();
+  }
+
+  template <class V>
+  void fields(V& v) {
+    v("name", name);
+    v("created_ms", created_ms);
+    v("updated_ms", updated_ms);
+    v("description", description);
+    v("tags", tags);
+    v("aliases", aliases);
+    v("latest_versions", latest_versions);
   }
 };
 

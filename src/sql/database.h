@@ -167,6 +167,9 @@ class Database {
 // migrations differ from ours in name or content.
 Result<void> migrate(Database& database, std::span<const Migration> migrations);
 
+// The module's own migrations: of what sql/once.h records.
+std::span<const Migration> schema();
+
 // Opens what the URL names: "sqlite:PATH" or "postgresql://user:password@host:port/name".
 // invalid_argument for another scheme. Messages never hold the password.
 Result<std::unique_ptr<Database>> open(std::string_view url);

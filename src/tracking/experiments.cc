@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "sql/once.h"
 #include "tracking/limits.h"
 #include "tracking/store.h"
 #include "tracking/tracking.h"
@@ -81,7 +82,7 @@ Result<ExperimentId> Tracking::create_experiment(const Context& context,
   TRY(check_experiment_name(experiment.name));
   TRY(check_location(experiment.artifact_location));
   for (const auto& tag : experiment.tags) TRY(check_experiment_tag(tag));
-  return database_.transact([&](sql::Txn& txn) -> Result<ExperimentId> {
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<ExperimentId> {
     TRY(const auto taken, store::find_experiment_by_name(txn, context.workspace, experiment.name));
     if (taken) return name_taken(*taken);
     return insert(txn, context, experiment, clock_.now_ms());
@@ -90,7 +91,7 @@ Result<ExperimentId> Tracking::create_experiment(const Context& context,
 
 Result<ExperimentId> Tracking::ensure_experiment(const Context& context, const std::string& name) {
   TRY(check_experiment_name(name));
-  return database_.transact([&](sql::Txn& txn) -> Result<ExperimentId> {
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<ExperimentId> {
     TRY(const auto found, store::find_experiment_by_name(txn, context.workspace, name));
     if (!found) return insert(txn, context, {.name = name}, clock_.now_ms());
     if (found->lifecycle_stage == LifecycleStage::kDeleted) return name_taken(*found);
@@ -116,7 +117,7 @@ Result<Experiment> Tracking::experiment_by_name(const Context& context, std::str
 Result<void> Tracking::rename_experiment(const Context& context, const ExperimentId& id,
                                          const std::string& name) {
   TRY(check_experiment_name(name));
-  return database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<void> {
     TRY(const auto found, required_active(txn, context, id));
     TRY(const auto taken, store::find_experiment_by_name(txn, context.workspace, name));
     if (taken && taken->experiment_id != id) return name_taken(*taken);
@@ -125,7 +126,7 @@ Result<void> Tracking::rename_experiment(const Context& context, const Experimen
 }
 
 Result<void> Tracking::delete_experiment(const Context& context, const ExperimentId& id) {
-  return database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<void> {
     TRY(const auto found, required(txn, context, id));
     if (found.experiment.lifecycle_stage == LifecycleStage::kDeleted) return no_experiment(id);
     return store::delete_experiment(txn, found.number, clock_.now_ms());
@@ -133,7 +134,7 @@ Result<void> Tracking::delete_experiment(const Context& context, const Experimen
 }
 
 Result<void> Tracking::restore_experiment(const Context& context, const ExperimentId& id) {
-  return database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<void> {
     TRY(const auto found, required(txn, context, id));
     if (found.experiment.lifecycle_stage == LifecycleStage::kActive) {
       return not_found("no deleted experiment with id " + quoted(id.str()) + " exists");
@@ -145,7 +146,7 @@ Result<void> Tracking::restore_experiment(const Context& context, const Experime
 Result<void> Tracking::set_experiment_tag(const Context& context, const ExperimentId& id,
                                           const Tag& tag) {
   TRY(check_experiment_tag(tag));
-  return database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<void> {
     TRY(const auto found, required_active(txn, context, id));
     return store::put_experiment_tags(txn, found.number, std::span(&tag, 1));
   });
@@ -153,7 +154,7 @@ Result<void> Tracking::set_experiment_tag(const Context& context, const Experime
 
 Result<void> Tracking::delete_experiment_tag(const Context& context, const ExperimentId& id,
                                              std::string_view key) {
-  return database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<void> {
     TRY(const auto found, required_active(txn, context, id));
     TRY(const bool removed, store::remove_experiment_tag(txn, found.number, key));
     if (!removed) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "sql/once.h"
 #include "tracking/limits.h"
 #include "tracking/run_names.h"
 #include "tracking/store.h"
@@ -66,7 +67,7 @@ Result<LoggedModel> LoggedModels::create(const Context& context, const NewLogged
   model.model_type = wanted.model_type;
   model.source_run_id = wanted.source_run_id;
   model.created_ms = clock_.now_ms();
-  return database_.transact([&](sql::Txn& txn) -> Result<LoggedModel> {
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<LoggedModel> {
     TRY(const std::int64_t number, store::experiment_number(model.experiment_id));
     TRY(const auto experiment, store::find_experiment(txn, context.workspace, number));
     if (!experiment) {
@@ -96,7 +97,7 @@ Result<LoggedModel> LoggedModels::get(const Context& context, const LoggedModelI
 
 Result<LoggedModel> LoggedModels::finalize(const Context& context, const LoggedModelId& id,
                                            LoggedModelStatus status) {
-  return database_.transact([&](sql::Txn& txn) -> Result<LoggedModel> {
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<LoggedModel> {
     TRY(const auto row, required(txn, context, id));
     TRY(store::set_model_status(txn, row.number, status, clock_.now_ms()));
     TRY(auto changed, required(txn, context, id));
@@ -105,7 +106,7 @@ Result<LoggedModel> LoggedModels::finalize(const Context& context, const LoggedM
 }
 
 Result<void> LoggedModels::remove(const Context& context, const LoggedModelId& id) {
-  return database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<void> {
     TRY(const bool found, store::delete_model(txn, context.workspace, id, clock_.now_ms()));
     if (!found) return no_such(id);
     return {};
@@ -115,7 +116,7 @@ Result<void> LoggedModels::remove(const Context& context, const LoggedModelId& i
 Result<void> LoggedModels::log_params(const Context& context, const LoggedModelId& id,
                                       std::span<const Param> params) {
   TRY(check_params(params));
-  return database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<void> {
     TRY(const auto row, required(txn, context, id));
     return store::insert_model_params(txn, row.number, params);
   });
@@ -124,7 +125,7 @@ Result<void> LoggedModels::log_params(const Context& context, const LoggedModelI
 Result<void> LoggedModels::set_tags(const Context& context, const LoggedModelId& id,
                                     std::span<const Tag> tags) {
   TRY(check_tags(tags));
-  return database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<void> {
     TRY(const auto row, required(txn, context, id));
     return store::put_model_tags(txn, row.number, tags);
   });
@@ -132,7 +133,7 @@ Result<void> LoggedModels::set_tags(const Context& context, const LoggedModelId&
 
 Result<void> LoggedModels::delete_tag(const Context& context, const LoggedModelId& id,
                                       std::string_view key) {
-  return database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<void> {
     TRY(const auto row, required(txn, context, id));
     TRY(const bool removed, store::remove_model_tag(txn, row.number, key));
     if (!removed) return not_found("logged model " + id.str() + " has no tag " + quoted(key));

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "sql/once.h"
 #include "tracking/limits.h"
 #include "tracking/run_names.h"
 #include "tracking/store.h"
@@ -131,7 +132,7 @@ Result<Run> Tracking::create_run(const Context& context, const NewRun& wanted) {
                                     : generated_name(random_);
   if (name_tag == nullptr) tags.push_back({std::string(kRunNameTag), info.name});
   TRY(check_length("run name", info.name, kTagValueLengthMax));
-  return database_.transact([&](sql::Txn& txn) -> Result<Run> {
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<Run> {
     TRY(const std::int64_t number, store::experiment_number(info.experiment_id));
     TRY(const auto experiment, store::find_experiment(txn, context.workspace, number));
     if (!experiment) {
@@ -168,7 +169,7 @@ Result<RunInfo> Tracking::run_info(const Context& context, const RunId& id) {
 Result<RunInfo> Tracking::update_run(const Context& context, const RunId& id,
                                      const RunUpdate& update) {
   if (update.name) TRY(check_length("run name", *update.name, kTagValueLengthMax));
-  return database_.transact([&](sql::Txn& txn) -> Result<RunInfo> {
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<RunInfo> {
     TRY(auto run, required_active(txn, context, id));
     if (update.status) run.info.status = *update.status;
     if (update.end_ms) run.info.end_ms = update.end_ms;
@@ -183,14 +184,14 @@ Result<RunInfo> Tracking::update_run(const Context& context, const RunId& id,
 }
 
 Result<void> Tracking::delete_run(const Context& context, const RunId& id) {
-  return database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<void> {
     TRY(const auto run, required(txn, context, id));
     return store::delete_run(txn, run.number, clock_.now_ms());
   });
 }
 
 Result<void> Tracking::restore_run(const Context& context, const RunId& id) {
-  return database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<void> {
     TRY(const auto run, required(txn, context, id));
     return store::restore_run(txn, run.number);
   });
@@ -212,7 +213,7 @@ Result<void> Tracking::log_batch(const Context& context, const RunId& id, const 
   TRY(check_metrics(batch.metrics));
   TRY(const auto params, checked_params(batch.params));
   TRY(const auto tags, checked_tags(batch.tags));
-  return database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<void> {
     TRY(auto run, required_active(txn, context, id));
     TRY(store::insert_params(txn, run, params));
     TRY(store::append_metrics(txn, run, batch.metrics));
@@ -224,7 +225,7 @@ Result<void> Tracking::log_batch(const Context& context, const RunId& id, const 
 Result<void> Tracking::log_metrics(const Context& context, const RunId& id,
                                    std::span<const Metric> metrics) {
   TRY(check_metrics(metrics));
-  return database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<void> {
     TRY(const auto run, required_active(txn, context, id));
     TRY(store::append_metrics(txn, run, metrics));
     return store::put_model_metrics(txn, context.workspace, id, metrics);
@@ -234,7 +235,7 @@ Result<void> Tracking::log_metrics(const Context& context, const RunId& id,
 Result<void> Tracking::log_params(const Context& context, const RunId& id,
                                   std::span<const Param> params) {
   TRY(const auto checked, checked_params(params));
-  return database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<void> {
     TRY(const auto run, required_active(txn, context, id));
     return store::insert_params(txn, run, checked);
   });
@@ -243,14 +244,14 @@ Result<void> Tracking::log_params(const Context& context, const RunId& id,
 Result<void> Tracking::set_tags(const Context& context, const RunId& id,
                                 std::span<const Tag> tags) {
   TRY(const auto checked, checked_tags(tags));
-  return database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<void> {
     TRY(auto run, required_active(txn, context, id));
     return put_tags_and_name(txn, run, checked);
   });
 }
 
 Result<void> Tracking::delete_tag(const Context& context, const RunId& id, std::string_view key) {
-  return database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<void> {
     TRY(const auto run, required_active(txn, context, id));
     TRY(const bool removed, store::remove_tag(txn, run.number, key));
     if (!removed) return not_found("run " + id.str() + " has no tag " + quoted(key));
@@ -263,7 +264,7 @@ Result<void> Tracking::log_inputs(const Context& context, const RunId& id,
                                   std::span<const ModelReference> models) {
   TRY(check_count("datasets", datasets.size(), kDatasetsMax));
   for (const auto& dataset : datasets) TRY(check_dataset(dataset));
-  return database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<void> {
     TRY(const auto run, required_active(txn, context, id));
     TRY(const std::int64_t experiment, store::experiment_number(run.info.experiment_id));
     for (const auto& dataset : datasets) {
@@ -289,7 +290,7 @@ Result<std::vector<DatasetSummary>> Tracking::search_datasets(
 
 Result<void> Tracking::log_outputs(const Context& context, const RunId& id,
                                    std::span<const ModelReference> models) {
-  return database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<void> {
     TRY(const auto run, required_active(txn, context, id));
     for (const auto& model : models) {
       TRY(store::put_model_reference(txn, run.number, store::Direction::kOutput, model));
@@ -308,7 +309,7 @@ Result<void> Tracking::record_model(const Context& context, const RunId& id,
       return invalid_argument("model_json: the member " + quoted(key) + " is missing");
     }
   }
-  return database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<void> {
     TRY(const auto row, required_active(txn, context, id));
     TRY(const Run run, load(txn, row));
     json::Value history = json::Value::array();

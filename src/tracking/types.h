@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cmath>
 #include <cstdint>
+#include <limits>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,7 +13,8 @@
 #include "base/id.h"
 #include "base/result.h"
 
-// The nouns of tracking, with MLflow's meanings. Plain values.
+// The nouns of tracking, with MLflow's meanings. Plain values; their fields are what a call that is
+// sent again is answered from (sql/once.h).
 
 namespace ciclo::tracking {
 
@@ -27,17 +31,33 @@ enum class LoggedModelStatus { kUnspecified, kPending, kReady, kUploadFailed };
 std::string_view name_of(LifecycleStage stage);
 std::string_view name_of(RunStatus status);
 std::string_view name_of(LoggedModelStatus status);
+// All of them, in the order of the values.
+std::span<const std::string_view> enum_names(LifecycleStage);
+std::span<const std::string_view> enum_names(RunStatus);
+std::span<const std::string_view> enum_names(LoggedModelStatus);
 std::optional<RunStatus> parse_run_status(std::string_view name);
 std::optional<LoggedModelStatus> parse_logged_model_status(std::string_view name);
 
 struct Tag {
   std::string key;
   std::string value;
+
+  template <class V>
+  void fields(V& v) {
+    v("key", key);
+    v("value", value);
+  }
 };
 
 struct Param {
   std::string key;
   std::string value;
+
+  template <class V>
+  void fields(V& v) {
+    v("key", key);
+    v("value", value);
+  }
 };
 
 // One point of a metric. NaN is a value; infinities are stored as the largest finite doubles. The
@@ -51,6 +71,22 @@ struct Metric {
   LoggedModelId model_id;
   std::string dataset_name;
   std::string dataset_digest;
+
+  // JSON has no NaN: it is written as a flag.
+  template <class V>
+  void fields(V& v) {
+    bool is_nan = std::isnan(value);
+    double number = is_nan ? 0 : value;
+    v("key", key);
+    v("value", number);
+    v("is_nan", is_nan);
+    value = is_nan ? std::numeric_limits<double>::quiet_NaN() : number;
+    v("timestamp_ms", timestamp_ms);
+    v("step", step);
+    v("model_id", model_id);
+    v("dataset_name", dataset_name);
+    v("dataset_digest", dataset_digest);
+  }
 };
 
 struct Experiment {
@@ -73,6 +109,17 @@ struct DatasetInput {
   std::optional<std::string> schema;
   std::optional<std::string> profile;
   std::vector<Tag> tags;  // mlflow.data.context: "train", "eval"
+
+  template <class V>
+  void fields(V& v) {
+    v("name", name);
+    v("digest", digest);
+    v("source_type", source_type);
+    v("source", source);
+    v("schema", schema);
+    v("profile", profile);
+    v("tags", tags);
+  }
 };
 
 // A data set that runs of an experiment used, in one context ("training"; may be empty).
@@ -86,6 +133,12 @@ struct DatasetSummary {
 struct ModelReference {
   LoggedModelId model_id;
   std::int64_t step = 0;  // of outputs
+
+  template <class V>
+  void fields(V& v) {
+    v("model_id", model_id);
+    v("step", step);
+  }
 };
 
 struct RunInfo {
@@ -98,6 +151,19 @@ struct RunInfo {
   std::optional<std::int64_t> end_ms;
   LifecycleStage lifecycle_stage = LifecycleStage::kActive;
   std::string artifact_uri;  // "mlflow-artifacts:/EXPERIMENT/RUN/artifacts"
+
+  template <class V>
+  void fields(V& v) {
+    v("run_id", run_id);
+    v("experiment_id", experiment_id);
+    v("name", name);
+    v("user_id", user_id);
+    v("status", status);
+    v("start_ms", start_ms);
+    v("end_ms", end_ms);
+    v("lifecycle_stage", lifecycle_stage);
+    v("artifact_uri", artifact_uri);
+  }
 };
 
 struct Run {
@@ -108,6 +174,17 @@ struct Run {
   std::vector<DatasetInput> datasets;
   std::vector<ModelReference> model_inputs;
   std::vector<ModelReference> model_outputs;
+
+  template <class V>
+  void fields(V& v) {
+    v("info", info);
+    v("metrics", metrics);
+    v("params", params);
+    v("tags", tags);
+    v("datasets", datasets);
+    v("model_inputs", model_inputs);
+    v("model_outputs", model_outputs);
+  }
 };
 
 // A model as log_model of an MLflow 3 flavour records it.
@@ -127,8 +204,31 @@ struct LoggedModel {
   struct MetricValue {
     Metric metric;
     RunId run_id;
+
+    template <class V>
+    void fields(V& v) {
+      v("metric", metric);
+      v("run_id", run_id);
+    }
   };
   std::vector<MetricValue> metrics;
+
+  template <class V>
+  void fields(V& v) {
+    v("model_id", model_id);
+    v("experiment_id", experiment_id);
+    v("name", name);
+    v("model_type", model_type);
+    v("source_run_id", source_run_id);
+    v("artifact_location", artifact_location);
+    v("status", status);
+    v("status_message", status_message);
+    v("created_ms", created_ms);
+    v("updated_ms", updated_ms);
+    v("params", params);
+    v("tags", tags);
+    v("metrics", metrics);
+  }
 };
 
 // A page of a list; `next_page_token` is empty on the last one. A token names the last row by its

@@ -21,12 +21,12 @@ import requests
 
 
 class Server:
-    """The program as `server --listen 127.0.0.1:0 --root DIR …`, ready when it says so."""
+    """The program as `server --listen 127.0.0.1:PORT --root DIR …`, ready when it says so."""
 
-    def __init__(self, program, root, options=()):
+    def __init__(self, program, root, options=(), port=0):
         self.log = open(pathlib.Path(root) / "server.log", "ab")
         self.process = subprocess.Popen(
-            [program, "server", "--listen", "127.0.0.1:0",
+            [program, "server", "--listen", f"127.0.0.1:{port}",
              "--root", str(pathlib.Path(root) / "root"), *options],
             stdout=subprocess.PIPE, stderr=self.log, text=True)
         for line in self.process.stdout:
@@ -69,8 +69,8 @@ def start_server(program, tmp_path):
     """Starts servers on one root, one after the other, and ends the last."""
     started = []
 
-    def start():
-        started.append(Server(program, tmp_path))
+    def start(port=0):
+        started.append(Server(program, tmp_path, port=port))
         return started[-1]
 
     yield start

@@ -4,7 +4,9 @@
 
 postgres.py run [--durable] -- COMMAND…   starts a server, runs COMMAND, stops the server,
                                           exits as COMMAND did
-postgres.py restart DATA_DIRECTORY        restarts a server that `run` started
+postgres.py restart DATA_DIRECTORY [--mode MODE]
+                                          restarts a server that `run` started; fast, or with
+                                          the mode immediate as after a crash
 
 COMMAND finds the server's URL in CICLO_TEST_POSTGRES_URL, and in CICLO_TEST_POSTGRES_RESTART a
 command that restarts it. The server keeps its data in a temporary folder. When this runs as root,
@@ -39,13 +41,16 @@ def main() -> int:
     run_parser = verbs.add_parser("run")
     run_parser.add_argument("--durable", action="store_true")
     run_parser.add_argument("command", nargs=argparse.REMAINDER)
-    verbs.add_parser("restart").add_argument("data", type=pathlib.Path)
+    restart_parser = verbs.add_parser("restart")
+    restart_parser.add_argument("data", type=pathlib.Path)
+    restart_parser.add_argument("--mode", choices=["fast", "immediate"], default="fast")
     arguments = parser.parse_args()
     programs = find_programs()
     if programs is None:
         sys.exit("postgres.py: no PostgreSQL server found: apt-get install postgresql")
     if arguments.verb == "restart":
-        command = [programs / "pg_ctl", "restart", "-w", "-m", "fast", "-D", arguments.data]
+        command = [programs / "pg_ctl", "restart", "-w", "-m", arguments.mode,
+                   "-D", arguments.data]
         return as_server_user(command + ["-l", os.devnull], quiet=True).returncode
     command = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
     if not command:

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <set>
 #include <string>
+#include <vector>
 
 #include "api/mlflow/routes.h"
 #include "base/file.h"
@@ -17,7 +19,8 @@ class MlflowTest : public testing::Test {
  protected:
   MlflowTest() {
     std::vector<sql::Migration> migrations;
-    for (const auto module : {events::schema(), tracking::schema(), registry::schema()}) {
+    for (const auto module :
+         {sql::schema(), events::schema(), tracking::schema(), registry::schema()}) {
       migrations.insert(migrations.end(), module.begin(), module.end());
     }
     EXPECT_TRUE(sql::migrate(*database, migrations).ok());
@@ -288,6 +291,147 @@ TEST_F(MlflowTest, webhooks_take_events_by_name_or_number_and_never_show_their_s
   EXPECT_EQ(call("DELETE", "/api/2.0/mlflow/webhooks/" + id).body, "{}");
   EXPECT_EQ(code_of(call("DELETE", "/ajax-api/2.0/mlflow/webhooks/" + id)),
             "404 RESOURCE_DOES_NOT_EXIST");
+}
+
+// One call of each route that writes. A route that is added must be added here, or to those that
+// need no key.
+struct Sample {
+  std::string method;
+  std::string route;  // below /api
+  std::string target;
+  std::string body;
+};
+
+// <run>, <logged> and <hook> stand for what is there.
+const std::vector<Sample>& samples() {
+  static const std::string v = "/2.0/mlflow/";
+  static const std::vector<Sample> all = {
+      {"POST", v + "experiments/create", "", R"({"name":"e"})"},
+      {"POST", v + "experiments/update", "", R"({"experiment_id":"1","new_name":"f"})"},
+      {"POST", v + "experiments/set-experiment-tag", "",
+       R"({"experiment_id":"1","key":"k","value":"v"})"},
+      {"POST", v + "experiments/delete-experiment-tag", "", R"({"experiment_id":"1","key":"k"})"},
+      {"POST", v + "experiments/delete", "", R"({"experiment_id":"1"})"},
+      {"POST", v + "experiments/restore", "", R"({"experiment_id":"1"})"},
+      {"POST", v + "runs/create", "", R"({"experiment_id":"0","tags":[{"key":"a","value":"b"}]})"},
+      {"POST", v + "runs/log-metric", "",
+       R"({"run_id":"<run>","key":"m","value":"NaN","timestamp":1})"},
+      {"POST", v + "runs/log-parameter", "", R"({"run_id":"<run>","key":"p","value":"1"})"},
+      {"POST", v + "runs/log-batch", "",
+       R"({"run_id":"<run>","metrics":[{"key":"n","value":1,"timestamp":1}]})"},
+      {"POST", v + "runs/set-tag", "", R"({"run_id":"<run>","key":"t","value":"1"})"},
+      {"POST", v + "runs/delete-tag", "", R"({"run_id":"<run>","key":"t"})"},
+      {"POST", v + "runs/log-inputs", "",
+       R"({"run_id":"<run>","datasets":[{"dataset":{"name":"d","digest":"1","source_type":"s",
+           "source":"{}"}}]})"},
+      {"POST", v + "runs/outputs", "", R"({"run_id":"<run>","models":[{"model_id":"<logged>"}]})"},
+      {"POST", v + "runs/log-model", "",
+       R"({"run_id":"<run>","model_json":"{\"artifact_path\":\"m\",\"flavors\":{},\"run_id\":\"r\",)"
+       R"(\"utc_time_created\":\"t\"}"})"},
+      {"POST", v + "runs/update", "", R"({"run_id":"<run>","status":"FINISHED","end_time":5})"},
+      {"POST", v + "runs/delete", "", R"({"run_id":"<run>"})"},
+      {"POST", v + "runs/restore", "", R"({"run_id":"<run>"})"},
+      {"POST", v + "logged-models", "", R"({"experiment_id":"0","name":"l"})"},
+      {"PATCH", v + "logged-models/{model_id}", v + "logged-models/<logged>",
+       R"({"status":"LOGGED_MODEL_READY"})"},
+      {"POST", v + "logged-models/{model_id}/params", v + "logged-models/<logged>/params",
+       R"({"params":[{"key":"p","value":"1"}]})"},
+      {"PATCH", v + "logged-models/{model_id}/tags", v + "logged-models/<logged>/tags",
+       R"({"tags":[{"key":"t","value":"1"}]})"},
+      {"DELETE", v + "logged-models/{model_id}/tags/{tag_key*}",
+       v + "logged-models/<logged>/tags/t", ""},
+      {"DELETE", v + "logged-models/{model_id}", v + "logged-models/<logged>", ""},
+      {"POST", v + "registered-models/create", "",
+       R"({"name":"n","tags":[{"key":"a","value":"b"}]})"},
+      {"PATCH", v + "registered-models/update", "", R"({"name":"m","description":"d"})"},
+      {"POST", v + "registered-models/set-tag", "", R"({"name":"m","key":"k","value":"v"})"},
+      {"DELETE", v + "registered-models/delete-tag", "", R"({"name":"m","key":"k"})"},
+      {"POST", v + "model-versions/create", "", R"({"name":"m","source":"s3://b/1"})"},
+      {"POST", v + "model-versions/transition-stage", "",
+       R"({"name":"m","version":"1","stage":"Staging","archive_existing_versions":true})"},
+      {"PATCH", v + "model-versions/update", "", R"({"name":"m","version":"1","description":"d"})"},
+      {"POST", v + "model-versions/set-tag", "",
+       R"({"name":"m","version":"1","key":"k","value":"v"})"},
+      {"DELETE", v + "model-versions/delete-tag", "", R"({"name":"m","version":"1","key":"k"})"},
+      {"POST", v + "registered-models/alias", "", R"({"name":"m","alias":"a","version":"1"})"},
+      {"DELETE", v + "registered-models/alias", "", R"({"name":"m","alias":"a"})"},
+      {"DELETE", v + "model-versions/delete", "", R"({"name":"m","version":"1"})"},
+      {"POST", v + "registered-models/rename", "", R"({"name":"m","new_name":"o"})"},
+      {"DELETE", v + "registered-models/delete", "", R"({"name":"n"})"},
+      {"POST", v + "webhooks", "",
+       R"({"name":"h","url":"https://h/","secret":"s","events":[{"entity":"PROMPT","action":"CREATED"}]})"},
+      {"PATCH", v + "webhooks/{webhook_id}", v + "webhooks/<hook>", R"({"status":"DISABLED"})"},
+      {"DELETE", v + "webhooks/{webhook_id}", v + "webhooks/<hook>", ""},
+  };
+  return all;
+}
+
+// Routes that only read, that write the same however often they are called (a file at its path),
+// that refuse every call, or that take no keys: traces.
+bool needs_no_key(const std::string& label) {
+  for (const std::string_view part :
+       {"GET ", "/search", "get-latest-versions", "/test", "mlflow-artifacts/", "upload-artifact",
+        "artifacts/presigned", "/traces"}) {
+    if (label.find(part) != std::string::npos) return true;
+  }
+  return false;
+}
+
+void put_in(std::string& text, const std::string& word, const std::string& value) {
+  const std::size_t found = text.find(word);
+  if (found != std::string::npos) text.replace(found, word.size(), value);
+}
+
+TEST_F(MlflowTest, every_call_that_writes_is_answered_again_for_its_key_and_done_once) {
+  const std::string run = new_run();
+  const std::string logged = json_of(post("logged-models", R"({"experiment_id":"0","name":"x"})"))
+                                 .find("model")
+                                 ->find("info")
+                                 ->string_or("model_id", "");
+  ASSERT_EQ(post("registered-models/create", R"({"name":"m"})").status, 200);
+  const std::string hook = json_of(post("webhooks", R"({"name":"w","url":"https://h/","events":[
+          {"entity":"PROMPT","action":"CREATED"}]})"))
+                               .find("webhook")
+                               ->string_or("webhook_id", "");
+  std::set<std::string> left;
+  for (const auto& label : router.list()) {
+    if (label.find(" /api/") != std::string::npos && !needs_no_key(label)) left.insert(label);
+  }
+  int number = 0;
+  for (Sample sample : samples()) {
+    SCOPED_TRACE(sample.method + " " + sample.route);
+    left.erase(sample.method + " /api" + sample.route);
+    std::string target = "/api" + (sample.target.empty() ? sample.route : sample.target);
+    for (std::string* text : {&target, &sample.body}) {
+      put_in(*text, "<run>", run);
+      put_in(*text, "<logged>", logged);
+      put_in(*text, "<hook>", hook);
+    }
+    const http::Headers key = {{"Idempotency-Key", "key-" + std::to_string(number++)}};
+    const auto first = call(sample.method, target, sample.body, key);
+    ASSERT_EQ(first.status, 200) << first.body;
+    EXPECT_FALSE(first.headers.has("Idempotent-Replayed"));
+    clock.advance_ms(1000);
+    const auto again = call(sample.method, target, sample.body, key);
+    EXPECT_EQ(again.status, 200) << again.body;
+    EXPECT_EQ(again.body, first.body);
+    EXPECT_EQ(again.headers.get("Idempotent-Replayed"), "true");
+  }
+  for (const auto& label : left) ADD_FAILURE() << label << " has no sample";
+  EXPECT_EQ(json_of(get("experiments/search?max_results=10")).find("experiments")->items().size(),
+            2U);
+}
+
+TEST_F(MlflowTest, a_key_is_for_one_request_and_a_call_that_failed_keeps_none) {
+  const http::Headers key = {{"Idempotency-Key", "k"}};
+  const std::string target = "/api/2.0/mlflow/experiments/create";
+  EXPECT_EQ(call("POST", target, R"({"name":"Default"})", key).status, 400);
+  EXPECT_EQ(call("POST", target, R"({"name":"e"})", key).status, 200);
+  const auto other = call("POST", target, R"({"name":"f"})", key);
+  EXPECT_EQ(code_of(other), "400 INVALID_PARAMETER_VALUE");
+  EXPECT_NE(other.body.find("with another body"), std::string::npos) << other.body;
+  EXPECT_EQ(code_of(call("POST", target, R"({"name":"g"})", {{"Idempotency-Key", "a b"}})),
+            "400 BAD_REQUEST");
 }
 
 }  // namespace
