@@ -65,6 +65,20 @@ Result<void> delete_traces_of(sql::Txn& txn, std::int64_t experiment);
 Result<void> link_trace_to_run(sql::Txn& txn, std::int64_t trace, const RunId& run);
 Result<void> link_trace_to_prompt(sql::Txn& txn, std::int64_t trace, std::string_view prompt);
 
+// --- Spans
+// Those of one trace; one that is there already is replaced.
+Result<void> put_spans(sql::Txn& txn, const TraceRow& trace, std::span<const Span* const> spans);
+// As span_text.h writes them: roots first, then by start.
+Result<std::vector<std::string>> span_contents(sql::Reader& reader, std::int64_t trace);
+// One attribute of every span of a trace; nullopt where a span lacks it.
+struct SpanValue {
+  std::string span_id;
+  std::string parent_span_id;
+  std::optional<std::string> value;
+};
+Result<std::vector<SpanValue>> span_values(sql::Reader& reader, std::int64_t trace,
+                                           std::string_view key);
+
 // --- Search
 Result<Page<TraceInfo>> search_traces(sql::Reader& reader, std::string_view workspace,
                                       std::span<const ExperimentId> experiments,

@@ -10,42 +10,17 @@
 #include "tracking/store.h"
 #include "tracking/store_traces.h"
 #include "tracking/trace_limits.h"
+#include "tracking/trace_rows.h"
 
 namespace ciclo::tracking {
 
 namespace {
 
-constexpr std::string_view kNameTag = "mlflow.traceName";
-constexpr std::string_view kArtifactTag = "mlflow.artifactLocation";
-constexpr std::string_view kSessionKey = "mlflow.trace.session";
-// Says that the client has sent the trace's info: what spans say no longer counts.
-constexpr std::string_view kFinalizedKey = "mlflow.trace.infoFinalized";
-
-Error no_trace(const TraceId& id) {
-  return not_found("no trace with id " + quoted(id.str()) + " exists");
-}
-
-Result<store::TraceRow> required(sql::Reader& reader, const Context& context, const TraceId& id) {
-  TRY(auto found, store::find_trace(reader, context.workspace, id));
-  if (!found) return no_trace(id);
-  return std::move(*found);
-}
+using namespace trace_keys;
 
 Result<TraceInfo> load(sql::Reader& reader, store::TraceRow row) {
   TRY(store::load_trace_data(reader, std::span(&row.number, 1), std::span(&row.info, 1)));
   return std::move(row.info);
-}
-
-Result<Experiment> active_experiment(sql::Reader& reader, const Context& context,
-                                     const ExperimentId& id) {
-  TRY(const std::int64_t number, store::experiment_number(id));
-  TRY(auto experiment, store::find_experiment(reader, context.workspace, number));
-  if (!experiment) return not_found("no experiment with id " + quoted(id.str()) + " exists");
-  if (experiment->lifecycle_stage != LifecycleStage::kActive) {
-    return failed_precondition("experiment " + id.str() +
-                               " is deleted: restore it before adding traces");
-  }
-  return std::move(*experiment);
 }
 
 // Keys and lengths of tags or metadata (`what`), with values cut to what is kept.
@@ -82,11 +57,6 @@ Result<TraceInfo> checked(const TraceInfo& wanted) {
   cut_preview(trace.request_preview);
   cut_preview(trace.response_preview);
   return trace;
-}
-
-Tag artifact_tag(const Experiment& experiment, const TraceId& id) {
-  return {std::string(kArtifactTag),
-          experiment.artifact_location + "/traces/" + id.str() + "/artifacts"};
 }
 
 // A new row, or the one that spans have made, with what the info says.
@@ -177,6 +147,7 @@ Result<TraceInfo> Traces::start(const Context& context, const TraceInfo& wanted)
     assessments.push_back(std::move(assessment));
   }
   return database_.transact([&](sql::Txn& txn) -> Result<TraceInfo> {
+    TRY(lock_trace(txn, trace.trace_id));
     TRY(const auto experiment, active_experiment(txn, context, trace.experiment_id));
     TRY(auto row, written(txn, context, experiment, trace));
     std::vector<Tag> tags = trace.tags;
@@ -215,7 +186,7 @@ Result<TraceInfo> Traces::begin(const Context& context, const TraceInfo& wanted)
     tags.push_back(artifact_tag(experiment, trace.trace_id));
     TRY(store::put_trace_tags(txn, row, tags));
     TRY(store::put_trace_metadata(txn, row, trace.metadata));
-    TRY(auto made, required(txn, context, trace.trace_id));
+    TRY(auto made, required_trace(txn, context, trace.trace_id));
     return load(txn, std::move(made));
   });
 }
@@ -224,7 +195,7 @@ Result<TraceInfo> Traces::end(const Context& context, const TraceId& id, const T
   TRY(const auto tags, checked_pairs("tags", end.tags));
   TRY(const auto metadata, checked_pairs("metadata", end.metadata));
   return database_.transact([&](sql::Txn& txn) -> Result<TraceInfo> {
-    TRY(auto row, required(txn, context, id));
+    TRY(auto row, required_trace(txn, context, id));
     row.info.duration_ms = end.end_ms - row.info.request_ms;
     row.info.state = end.state;
     TRY(store::update_trace(txn, row));
@@ -236,7 +207,7 @@ Result<TraceInfo> Traces::end(const Context& context, const TraceId& id, const T
 
 Result<TraceInfo> Traces::info(const Context& context, const TraceId& id) {
   return database_.view([&](sql::Reader& reader) -> Result<TraceInfo> {
-    TRY(auto row, required(reader, context, id));
+    TRY(auto row, required_trace(reader, context, id));
     return load(reader, std::move(row));
   });
 }
@@ -319,14 +290,14 @@ Result<void> Traces::set_tag(const Context& context, const TraceId& id, const Ta
   TRY(check_key("tag", tag.key));
   TRY(const auto tags, checked_pairs("tags", std::span(&tag, 1)));
   return database_.transaction([&](sql::Txn& txn) -> Result<void> {
-    TRY(const auto row, required(txn, context, id));
+    TRY(const auto row, required_trace(txn, context, id));
     return store::put_trace_tags(txn, row, tags);
   });
 }
 
 Result<void> Traces::delete_tag(const Context& context, const TraceId& id, std::string_view key) {
   return database_.transaction([&](sql::Txn& txn) -> Result<void> {
-    TRY(const auto row, required(txn, context, id));
+    TRY(const auto row, required_trace(txn, context, id));
     TRY(const bool removed, store::remove_trace_tag(txn, row.number, key));
     if (!removed) return not_found("trace " + id.str() + " has no tag " + quoted(key));
     return {};
@@ -357,7 +328,7 @@ Result<void> Traces::link_prompts(const Context& context, const TraceId& id,
   }
   for (const auto& prompt : prompts) TRY(check_length("prompt version", prompt, 2 * kKeyLengthMax));
   return database_.transaction([&](sql::Txn& txn) -> Result<void> {
-    TRY(const auto row, required(txn, context, id));
+    TRY(const auto row, required_trace(txn, context, id));
     for (const auto& prompt : prompts) {
       TRY(store::link_trace_to_prompt(txn, row.number, prompt));
     }
@@ -397,7 +368,7 @@ Result<Assessment> Traces::create_assessment(const Context& context, const Asses
   }
   assessment.is_valid = true;
   return database_.transact([&](sql::Txn& txn) -> Result<Assessment> {
-    TRY(const auto row, required(txn, context, assessment.trace_id));
+    TRY(const auto row, required_trace(txn, context, assessment.trace_id));
     TRY(add_assessment(txn, row, assessment));
     return assessment;
   });
@@ -456,7 +427,7 @@ Result<void> apply(const AssessmentUpdate& update, Assessment& assessment) {
 Result<Assessment> Traces::assessment(const Context& context, const TraceId& trace,
                                       const AssessmentId& id) {
   return database_.view([&](sql::Reader& reader) -> Result<Assessment> {
-    TRY(const auto row, required(reader, context, trace));
+    TRY(const auto row, required_trace(reader, context, trace));
     return required_assessment(reader, row, id);
   });
 }
@@ -465,7 +436,7 @@ Result<Assessment> Traces::update_assessment(const Context& context, const Trace
                                              const AssessmentId& id,
                                              const AssessmentUpdate& update) {
   return database_.transact([&](sql::Txn& txn) -> Result<Assessment> {
-    TRY(const auto row, required(txn, context, trace));
+    TRY(const auto row, required_trace(txn, context, trace));
     TRY(auto assessment, required_assessment(txn, row, id));
     TRY(apply(update, assessment));
     TRY(check_assessment(assessment));
@@ -478,7 +449,7 @@ Result<Assessment> Traces::update_assessment(const Context& context, const Trace
 Result<void> Traces::delete_assessment(const Context& context, const TraceId& trace,
                                        const AssessmentId& id) {
   return database_.transaction([&](sql::Txn& txn) -> Result<void> {
-    TRY(const auto row, required(txn, context, trace));
+    TRY(const auto row, required_trace(txn, context, trace));
     TRY(const auto found, store::find_assessment(txn, row, id));
     if (!found) return {};
     if (found->overrides) {

@@ -102,6 +102,23 @@ class Traces {
                                         std::string_view first, std::string_view second,
                                         std::string_view base);
 
+  // --- Spans
+  // Keeps the spans, at most 10,000, and makes the traces that they begin in the experiment. Of a
+  // trace whose info has not come yet they also say state, times, previews, session, user, token
+  // usage and cost. Attributes of the resource become tags.
+  Result<void> log_spans(const Context& context, const ExperimentId& experiment,
+                         std::span<const SpanBatch> batches);
+  // With all its spans. not_found for one whose info promises more spans than have come, unless
+  // those may be missing; failed_precondition when its client keeps the spans among its artifacts.
+  enum class Missing { kRefuse, kAllow };
+  Result<Trace> get(const Context& context, const TraceId& id, Missing missing);
+  // As infos; without those that `get` refuses.
+  Result<std::vector<Trace>> get_many(const Context& context, std::span<const std::string> ids,
+                                      const std::optional<std::vector<ExperimentId>>& experiments);
+  // Each span as JSON in MLflow's form; nullopt when the trace's client keeps them itself.
+  Result<std::optional<std::vector<std::string>>> span_texts(const Context& context,
+                                                             const TraceId& id);
+
   // --- Assessments
   Result<Assessment> create_assessment(const Context& context, const Assessment& assessment);
   Result<Assessment> assessment(const Context& context, const TraceId& trace,

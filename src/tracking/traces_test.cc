@@ -337,6 +337,157 @@ TEST_P(TracesTest, traces_of_another_workspace_are_not_there) {
   EXPECT_TRUE(traces.infos(other, wanted, std::nullopt)->empty());
 }
 
+class SpansTest : public TracesTest {
+ protected:
+  static Span span(const std::string& id, const std::string& parent = {}) {
+    Span out;
+    out.trace_id = std::string(31, '0') + "1";
+    out.span_id = std::string(16 - id.size(), '0') + id;
+    if (!parent.empty()) out.parent_span_id = std::string(16 - parent.size(), '0') + parent;
+    out.name = "span " + id;
+    out.start_ns = 1'700'000'000'000'000'000;
+    out.end_ns = out.start_ns + 5'000'000;
+    return out;
+  }
+  Result<void> log_spans(std::vector<Span> spans, json::Value resource = json::Value::object()) {
+    const SpanBatch batch{std::move(resource), std::move(spans)};
+    return traces.log_spans(context, ExperimentId("0"), std::span(&batch, 1));
+  }
+  TraceInfo the_trace() {
+    auto out = traces.info(context, id_);
+    EXPECT_TRUE(out.ok()) << out.error().message;
+    return out.ok() ? *out : TraceInfo();
+  }
+  const TraceId id_{"tr-" + std::string(31, '0') + "1"};
+};
+
+TEST_P(SpansTest, spans_make_their_trace_and_a_root_completes_it) {
+  ASSERT_TRUE(log_spans({span("2", "1")}).ok());
+  EXPECT_EQ(the_trace().state, TraceState::kInProgress);
+  Span root = span("1");
+  root.start_ns -= 2'000'000;
+  root.status = SpanStatus::kError;
+  root.attributes = json::Value::object({{"mlflow.spanInputs", R"({"q": 1})"},
+                                         {"mlflow.traceTag.team", "red"},
+                                         {"session.id", "s1"}});
+  ASSERT_TRUE(log_spans({root}, json::Value::object({{"service.name", "svc"},
+                                                     {"telemetry.sdk.name", "x"},
+                                                     {"mlflow.trace.spansLocation", "y"}}))
+                  .ok());
+  const auto info = the_trace();
+  EXPECT_EQ(info.state, TraceState::kError);
+  EXPECT_EQ(info.request_ms, 1'699'999'999'998);
+  EXPECT_EQ(info.duration_ms, 7);
+  EXPECT_EQ(info.request_preview, R"({"q": 1})");
+  EXPECT_EQ(value_of(info.tags, "team"), "red");
+  EXPECT_EQ(value_of(info.tags, "service.name"), "svc");
+  EXPECT_EQ(value_of(info.tags, "telemetry.sdk.name"), "(none)");
+  EXPECT_EQ(value_of(info.tags, "mlflow.trace.spansLocation"), "TRACKING_STORE");
+  EXPECT_EQ(value_of(info.metadata, "mlflow.trace.session"), "s1");
+  const auto whole = traces.get(context, id_, Traces::Missing::kRefuse);
+  ASSERT_TRUE(whole.ok()) << whole.error().message;
+  ASSERT_EQ(whole->spans.size(), 2U);
+  EXPECT_EQ(whole->spans[0].name, "span 1");
+  EXPECT_EQ(json::dump(*whole->spans[0].attributes.find("mlflow.spanInputs")), R"({"q":1})");
+}
+
+TEST_P(SpansTest, what_the_info_says_wins_over_what_spans_say) {
+  auto info = trace(id_.str(), 100);
+  info.metadata = {{"mlflow.trace.session", "mine"}};
+  info.request_preview = "shown";
+  started(info);
+  Span root = span("1");
+  root.status = SpanStatus::kError;
+  root.attributes = json::Value::object({{"session.id", "theirs"}, {"mlflow.spanInputs", "other"}});
+  ASSERT_TRUE(log_spans({root}).ok());
+  const auto found_now = the_trace();
+  EXPECT_EQ(found_now.state, TraceState::kOk);
+  EXPECT_EQ(found_now.request_ms, 1'700'000'000'100);
+  EXPECT_EQ(found_now.duration_ms, 10);
+  EXPECT_EQ(found_now.request_preview, "shown");
+  EXPECT_EQ(value_of(found_now.metadata, "mlflow.trace.session"), "mine");
+}
+
+TEST_P(SpansTest, a_trace_is_refused_while_spans_that_were_promised_are_missing) {
+  auto info = trace(id_.str());
+  info.metadata = {{"mlflow.trace.sizeStats", R"({"num_spans": 2})"}};
+  started(info);
+  EXPECT_EQ(traces.get(context, id_, Traces::Missing::kAllow).error().code,
+            Code::kFailedPrecondition);
+  ASSERT_TRUE(log_spans({span("1")}).ok());
+  EXPECT_EQ(traces.get(context, id_, Traces::Missing::kRefuse).error().code, Code::kNotFound);
+  EXPECT_EQ(traces.get(context, id_, Traces::Missing::kAllow)->spans.size(), 1U);
+  ASSERT_TRUE(log_spans({span("1"), span("2", "1")}).ok());
+  EXPECT_EQ(traces.get(context, id_, Traces::Missing::kRefuse)->spans.size(), 2U);
+  const std::vector<std::string> wanted = {id_.str(), "tr-none"};
+  EXPECT_EQ(traces.get_many(context, wanted, std::nullopt)->size(), 1U);
+  EXPECT_TRUE(
+      traces.get_many(context, wanted, std::vector<ExperimentId>{ExperimentId("7")})->empty());
+}
+
+TEST_P(SpansTest, a_search_asks_one_and_the_same_span) {
+  Span root = span("1");
+  root.name = "chain";
+  root.attributes = json::Value::object({{"mlflow.spanType", "CHAIN"}, {"model", "gpt"}});
+  Span tool = span("2", "1");
+  tool.name = "search";
+  tool.status = SpanStatus::kError;
+  tool.attributes = json::Value::object({{"mlflow.spanType", "TOOL"}, {"n", 3}});
+  ASSERT_TRUE(log_spans({root, tool}).ok());
+  started(trace("tr-without", 5));
+  EXPECT_EQ(found("span.name = 'search'"), id_.str());
+  EXPECT_EQ(found("span.type IN ('TOOL', 'LLM') AND span.status = 'ERROR'"), id_.str());
+  EXPECT_EQ(found("span.type = 'CHAIN' AND span.status = 'ERROR'"), "");
+  EXPECT_EQ(found("span.attributes.model = 'gpt'"), id_.str());
+  EXPECT_EQ(found("span.attributes.model LIKE 'g%' AND span.name = 'search'"), "");
+  EXPECT_EQ(found("span.attributes.n = '3'"), id_.str());
+  EXPECT_EQ(found("span.content LIKE '%\"model\"%'"), id_.str());
+  EXPECT_EQ(found("trace.text ILIKE '%GPT%'"), id_.str());
+  EXPECT_TRUE(found("span.content = 'x'").starts_with("error: "));
+  EXPECT_TRUE(found("span.nonsense = 'x'").starts_with("error: "));
+}
+
+TEST_P(SpansTest, token_usage_counts_no_span_below_another_that_has_it) {
+  const auto usage = [](int input) {
+    return json::Value::object(
+        {{"mlflow.chat.tokenUsage",
+          json::Value::object(
+              {{"input_tokens", input}, {"output_tokens", 1}, {"total_tokens", input + 1}})}});
+  };
+  Span child = span("3", "2");
+  child.attributes = usage(5);
+  ASSERT_TRUE(log_spans({child}).ok());
+  EXPECT_EQ(value_of(the_trace().metadata, "mlflow.trace.tokenUsage"),
+            R"({"input_tokens": 5, "output_tokens": 1, "total_tokens": 6})");
+  Span parent = span("2", "1");
+  parent.attributes = usage(7);
+  Span sibling = span("4", "1");
+  sibling.attributes = usage(1);
+  ASSERT_TRUE(log_spans({parent, sibling}).ok());
+  EXPECT_EQ(value_of(the_trace().metadata, "mlflow.trace.tokenUsage"),
+            R"({"input_tokens": 8, "output_tokens": 2, "total_tokens": 10})");
+}
+
+TEST_P(SpansTest, spans_go_to_an_active_experiment_only) {
+  const SpanBatch batch{json::Value::object(), {span("1")}};
+  EXPECT_EQ(traces.log_spans(context, ExperimentId("77"), std::span(&batch, 1)).error().code,
+            Code::kNotFound);
+  const auto other = tracking.create_experiment(context, {.name = "other"});
+  ASSERT_TRUE(tracking.delete_experiment(context, *other).ok());
+  EXPECT_EQ(traces.log_spans(context, *other, std::span(&batch, 1)).error().code,
+            Code::kFailedPrecondition);
+}
+
+TEST_P(SpansTest, deletion_takes_the_spans) {
+  ASSERT_TRUE(log_spans({span("1")}).ok());
+  ASSERT_TRUE(
+      traces.remove(context, {.experiment_id = ExperimentId("0"), .trace_ids = {id_.str()}}).ok());
+  started(trace(id_.str()));
+  EXPECT_EQ(found("span.name = 'span 1'"), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Engines, SpansTest, testing::ValuesIn(sql::available_engines()),
+                         sql::engine_test_name);
 INSTANTIATE_TEST_SUITE_P(Engines, TracesTest, testing::ValuesIn(sql::available_engines()),
                          sql::engine_test_name);
 

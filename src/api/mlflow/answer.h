@@ -39,6 +39,7 @@ void add_run_routes(http::Router& router, const Services& services);
 void add_metric_routes(http::Router& router, const Services& services);
 void add_logged_model_routes(http::Router& router, const Services& services);
 void add_trace_routes(http::Router& router, const Services& services);
+void add_otlp_routes(http::Router& router, const Services& services);
 void add_registry_routes(http::Router& router, const Services& services);
 void add_webhook_routes(http::Router& router, const Services& services);
 void add_artifact_routes(http::Router& router, const Services& services);

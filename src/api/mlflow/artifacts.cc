@@ -238,6 +238,36 @@ Result<ArtifactPath> path_in_version(const Services& services, const http::Reque
   return below(version.storage_uri, request.query_value("path"));
 }
 
+// The spans of a trace as the file traces.json that its client would have written.
+void send_trace_data(const Services& services, http::Request& request, http::Reply reply) {
+  const tracking::TraceId id(std::string(request.query_value("request_id")));
+  if (id.empty()) {
+    return reply.send(
+        error_response(invalid_argument("missing value for required parameter \"request_id\"")));
+  }
+  const auto texts = services.traces.span_texts(request.context, id);
+  if (!texts.ok()) return reply.send(error_response(texts.error()));
+  const std::string_view attachment = request.query_value("path");
+  if (*texts && attachment.empty()) {
+    std::string body = "{\"spans\":[";
+    for (const auto& text : **texts) body += (body.back() == '[' ? "" : ",") + text;
+    http::Response response = http::Response::json(body + "]}");
+    response.headers.set("Content-Disposition", "attachment; filename=traces.json");
+    response.headers.set("X-Content-Type-Options", "nosniff");
+    return reply.send(std::move(response));
+  }
+  const auto path = [&]() -> Result<ArtifactPath> {
+    TRY(const auto info, services.traces.info(request.context, id));
+    for (const auto& tag : info.tags) {
+      if (tag.key != "mlflow.artifactLocation") continue;
+      return below(tag.value,
+                   attachment.empty() ? "traces.json" : "attachments/" + std::string(attachment));
+    }
+    return not_found("trace " + id.str() + " has no files");
+  };
+  download(services, request, std::move(reply), path());
+}
+
 void add_proxy_routes(http::Router& router, const Services& services) {
   const std::string base = "/2.0/mlflow-artifacts/artifacts";
   const auto path_of = [](const http::Request& request) {
@@ -321,6 +351,12 @@ void add_artifact_routes(http::Router& router, const Services& services) {
   const auto get_version_artifact = [services](http::Request& request, http::Reply reply) {
     download(services, request, std::move(reply), path_in_version(services, request));
   };
+  for (const std::string_view version : {"2.0", "3.0"}) {
+    router.add("GET", "/ajax-api/" + std::string(version) + "/mlflow/get-trace-artifact",
+               [services](http::Request& request, http::Reply reply) {
+                 send_trace_data(services, request, std::move(reply));
+               });
+  }
   router.add("GET", "/get-artifact", get_artifact);
   router.add("GET", "/model-versions/get-artifact", get_version_artifact);
 }

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "base/utc.h"
 #include "tracking/limits.h"
+#include "tracking/span_text.h"
 
 namespace ciclo::api::mlflow {
 
@@ -320,6 +321,91 @@ void write(json::Writer& out, const TraceInfo& trace) {
   }
   write_map(out, "tags", trace.tags, kTagShownMax);
   out.end_object();
+}
+
+namespace {
+
+void write_attributes(json::Writer& out, std::string_view name, const json::Value& attributes);
+
+// OpenTelemetry's AnyValue; null has none.
+void write_any(json::Writer& out, const json::Value& value) {
+  out.begin_object();
+  switch (value.kind()) {
+    case json::Kind::kNull: break;
+    case json::Kind::kBool: out.key("bool_value").boolean(value.boolean()); break;
+    case json::Kind::kInt: out.key("int_value").integer(value.integer()); break;
+    case json::Kind::kDouble: out.key("double_value").number(value.number()); break;
+    case json::Kind::kString: out.key("string_value").string(value.string()); break;
+    case json::Kind::kArray:
+      out.key("array_value").begin_object();
+      if (!value.items().empty()) {
+        out.key("values").begin_array();
+        for (const auto& item : value.items()) write_any(out, item);
+        out.end_array();
+      }
+      out.end_object();
+      break;
+    case json::Kind::kObject:
+      out.key("kvlist_value").begin_object();
+      write_attributes(out, "values", value);
+      out.end_object();
+      break;
+  }
+  out.end_object();
+}
+
+void write_attributes(json::Writer& out, std::string_view name, const json::Value& attributes) {
+  if (attributes.members().empty()) return;
+  out.key(name).begin_array();
+  for (const auto& [key, value] : attributes.members()) {
+    out.begin_object().key("key").string(key);
+    if (!value.is_null()) {
+      out.key("value");
+      write_any(out, value);
+    }
+    out.end_object();
+  }
+  out.end_array();
+}
+
+void write_span(json::Writer& out, const tracking::Span& span) {
+  out.begin_object();
+  out.key("trace_id").string(tracking::base64_of_hex(span.trace_id));
+  out.key("span_id").string(tracking::base64_of_hex(span.span_id));
+  if (!span.parent_span_id.empty()) {
+    out.key("parent_span_id").string(tracking::base64_of_hex(span.parent_span_id));
+  }
+  out.key("name").string(span.name);
+  out.key("start_time_unix_nano").integer(span.start_ns);
+  if (span.end_ns != 0) out.key("end_time_unix_nano").integer(span.end_ns);
+  write_attributes(out, "attributes", span.attributes);
+  list_if_any(out, "events", span.events, [&](const tracking::SpanEvent& event) {
+    out.begin_object().key("time_unix_nano").integer(event.time_ns);
+    out.key("name").string(event.name);
+    write_attributes(out, "attributes", event.attributes);
+    out.end_object();
+  });
+  list_if_any(out, "links", span.links, [&](const tracking::SpanLink& link) {
+    out.begin_object();
+    out.key("trace_id")
+        .string(tracking::base64_of_hex(
+            std::string_view(link.trace_id).substr(link.trace_id.starts_with("tr-") ? 3 : 0)));
+    out.key("span_id").string(tracking::base64_of_hex(link.span_id));
+    write_attributes(out, "attributes", link.attributes);
+    out.end_object();
+  });
+  out.key("status").begin_object();
+  if (!span.status_message.empty()) out.key("message").string(span.status_message);
+  out.key("code").string("STATUS_CODE_" + std::string(name_of(span.status))).end_object();
+  out.end_object();
+}
+
+}  // namespace
+
+void write_trace(json::Writer& out, const tracking::Trace& trace) {
+  out.key("trace_info");
+  write(out, trace.info);
+  list_if_any(out, "spans", trace.spans, [&](const auto& span) { write_span(out, span); });
 }
 
 void write_v2(json::Writer& out, const TraceInfo& trace) {

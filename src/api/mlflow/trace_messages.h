@@ -28,6 +28,8 @@ Result<json::Value> expectation_value(const Fields& expectation);
 // "OK", or its number.
 Result<tracking::TraceState> trace_state_of(const Fields& fields, std::string_view key);
 
+// The members of a Trace: its info, and its spans as OpenTelemetry's messages.
+void write_trace(json::Writer& out, const tracking::Trace& trace);
 // The TraceInfo of clients before MLflow 3; that of MLflow 3 is in messages.h.
 void write_v2(json::Writer& out, const tracking::TraceInfo& trace);
 

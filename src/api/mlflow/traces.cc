@@ -191,6 +191,33 @@ Result<std::string> correlation(Traces& traces, const Asked& asked) {
   });
 }
 
+// --- With their spans
+
+std::string trace_text(const tracking::Trace& trace) {
+  return object([&](json::Writer& out) { write_trace(out, trace); });
+}
+
+Result<std::string> get_trace(Traces& traces, const Asked& asked) {
+  TRY(auto id, asked.input.text("trace_id"));
+  TRY(const bool may_lack, asked.input.boolean_or("allow_partial", false));
+  TRY(const auto trace, traces.get(asked.context, TraceId(std::move(id)),
+                                   may_lack ? Traces::Missing::kAllow : Traces::Missing::kRefuse));
+  return object([&](json::Writer& out) { out.key("trace").raw(trace_text(trace)); });
+}
+
+Result<std::string> get_traces(Traces& traces, const Asked& asked) {
+  TRY(const auto ids, asked.input.texts("trace_ids"));
+  if (ids.empty()) return missing("trace_ids");
+  std::optional<std::vector<ExperimentId>> experiments;
+  if (asked.input.has("experiment_ids")) {
+    TRY(experiments, experiments_of(asked.input, "experiment_ids"));
+  }
+  TRY(const auto found, traces.get_many(asked.context, ids, experiments));
+  return object([&](json::Writer& out) {
+    list_if_any(out, "traces", found, [&](const auto& item) { out.raw(trace_text(item)); });
+  });
+}
+
 // --- Assessments
 
 Result<std::string> create_assessment(Traces& traces, const Asked& asked) {
@@ -314,6 +341,8 @@ void add_trace_routes(http::Router& router, const Services& services) {
   const std::string v2 = "/2.0/mlflow/traces";
   add("POST", v3, start);
   add("GET", v3 + "/{trace_id}", info);
+  add("GET", v3 + "/get", get_trace);
+  add("GET", v3 + "/batchGet", get_traces);
   add("POST", v3 + "/batchGetInfos", infos);
   add("POST", v3 + "/search", search);
   add("POST", v3 + "/calculate-filter-correlation", correlation);

@@ -159,3 +159,62 @@ POST /api/2.0/mlflow/traces/delete-traces
 GET /api/3.0/mlflow/traces/tr-00000000000000000000000000000001
 --- 404
 {"error_code": "RESOURCE_DOES_NOT_EXIST"}
+
+# OpenTelemetry's spans make a trace.
+
+POST /v1/traces
+x-mlflow-experiment-id: {{experiment}}
+Content-Type: application/json
+
+{"resourceSpans": [{"resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]},
+  "scopeSpans": [{"spans": [
+    {"traceId": "5b8efff798038103d269b633813fc60c", "spanId": "eee19b7ec3c1b174", "name": "checkout",
+     "startTimeUnixNano": "1700000000000000000", "endTimeUnixNano": "1700000001500000000",
+     "attributes": [{"key": "items", "value": {"intValue": "3"}}], "status": {"code": 2, "message": "no stock"}},
+    {"traceId": "none", "spanId": "none", "name": "broken"}]}]}]}
+--- 200
+{"partialSuccess": {"rejectedSpans": "1", "errorMessage": "{{/.*broken.*trace_id.*/}}"}}
+
+GET /api/3.0/mlflow/traces/get?trace_id=tr-5b8efff798038103d269b633813fc60c
+--- 200
+{"trace": {"trace_info": {"state": "ERROR", "execution_duration": "1.500s", "tags": {"service.name": "shop"}},
+  "spans": [{"name": "checkout", "trace_id": "W47/95gDgQPSabYzgT/GDA==",
+             "status": {"code": "STATUS_CODE_ERROR", "message": "no stock"},
+             "attributes": [{"key": "items", "value": {"int_value": 3}}, "..."]}]}}
+
+GET /api/3.0/mlflow/traces/batchGet?trace_ids=tr-5b8efff798038103d269b633813fc60c&trace_ids=tr-none
+--- 200
+{"traces": [{"spans": [{"name": "checkout"}]}]}
+
+GET /ajax-api/3.0/mlflow/get-trace-artifact?request_id=tr-5b8efff798038103d269b633813fc60c
+--- 200
+{"spans": [{"name": "checkout", "attributes": {"items": "3"}}]}
+
+POST /api/3.0/mlflow/traces/search
+
+{"locations": [{"mlflow_experiment": {"experiment_id": "{{experiment}}"}}],
+ "filter": "span.name = 'checkout' AND span.attributes.items = '3' AND span.status = 'ERROR'"}
+--- 200
+{"traces": [{"trace_id": "tr-5b8efff798038103d269b633813fc60c"}]}
+
+# What says no experiment, or none that is there, is refused.
+
+POST /v1/traces
+Content-Type: application/json
+
+{"resourceSpans": []}
+--- 400
+{"error_code": "INVALID_PARAMETER_VALUE", "code": 3, "message": "{{/.*x-mlflow-experiment-id.*/}}"}
+
+POST /v1/traces
+x-mlflow-experiment-id: 98765
+Content-Type: application/json
+
+{"resourceSpans": [{"scopeSpans": [{"spans": [
+  {"traceId": "5b8efff798038103d269b633813fc60d", "spanId": "eee19b7ec3c1b174", "name": "x"}]}]}]}
+--- 404
+{"error_code": "RESOURCE_DOES_NOT_EXIST", "code": 5}
+
+GET /version
+--- 200
+3.17.2
