@@ -15,7 +15,10 @@ import requests
 # Fields that hold a time; what counts is that there is one.
 TIME = re.compile(r"(^|_)(time|timestamp|time_ms|timestamp_ms)$")
 # Lists without an order; those of points keep the order of each key.
-UNORDERED = {"tags", "params", "metrics", "dataset_summaries"}
+UNORDERED = {"tags", "params", "metrics", "dataset_summaries", "request_metadata"}
+# What scenarios do not say themselves: they live in 2025.
+NOW = r"20(2[6-9]|[3-9]\d)-"
+PREFIX = "/api/2.0/mlflow/"
 PAGE_TOKEN = re.compile(r"(^|_)page_token$")
 
 
@@ -66,19 +69,25 @@ class Session:
             self.steps.append(Step(self.named(shown), answer.status_code, self.comparable(parsed)))
         return parsed
 
-    def post(self, path, body=None, **options):
+    def post(self, path, body=None, prefix=PREFIX, **options):
         return self.call(
-            "POST", "/api/2.0/mlflow/" + path, body if body is not None else {}, **options
+            "POST", prefix + path, body if body is not None else {}, **options
         )
 
-    def get(self, path, params=None, **options):
-        return self.call("GET", "/api/2.0/mlflow/" + path, params=params, **options)
+    def get(self, path, params=None, prefix=PREFIX, **options):
+        return self.call("GET", prefix + path, params=params, **options)
 
-    def patch(self, path, body, **options):
-        return self.call("PATCH", "/api/2.0/mlflow/" + path, body, **options)
+    def patch(self, path, body, prefix=PREFIX, **options):
+        return self.call("PATCH", prefix + path, body, **options)
 
-    def delete(self, path, body=None, **options):
-        return self.call("DELETE", "/api/2.0/mlflow/" + path, body, **options)
+    def delete(self, path, body=None, prefix=PREFIX, **options):
+        return self.call("DELETE", prefix + path, body, **options)
+
+    @staticmethod
+    def outcome(label, found):
+        """Of a search whose objects are compared elsewhere: how many there are, or the error."""
+        body = {"error_code": found["error_code"]} if "error_code" in found else {}
+        return Step(label, 0, {**body, "found": len(found.get("traces", []))})
 
     def named(self, text):
         for value, name in sorted(self.names.items(), key=lambda item: -len(item[0])):
@@ -105,6 +114,8 @@ class Session:
             return sorted(items, key=place_of) if key in UNORDERED else items
         if PAGE_TOKEN.search(key):
             return "(token)"
+        if isinstance(value, str) and TIME.search(key) and re.match(NOW, value):
+            return "(time)"
         if isinstance(value, int) and TIME.search(key) and value > 1_600_000_000_000:
             return "(time)"
         if key.endswith("experiment_id"):

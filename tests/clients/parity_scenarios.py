@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a client of MLflow may ask: each function is one scenario for parity.py."""
 
+import base64
 import uuid
 
 T0 = 1_700_000_000_000
@@ -1326,6 +1327,389 @@ def server(s):
     s.call("GET", "/ajax-api/3.0/mlflow/server-info", label="server-info under ajax-api")
     s.call("GET", "/api/2.0/preview/mlflow/runs/get", label="the preview prefix")
 
+# --- Traces
+
+
+def trace_info(experiment, number, **fields):
+    return {
+        "trace": {
+            "trace_info": {
+                "trace_id": f"tr-{uuid.uuid4().hex}",
+                "trace_location": {
+                    "type": "MLFLOW_EXPERIMENT",
+                    "mlflow_experiment": {"experiment_id": experiment},
+                },
+                "request_time": f"2025-01-02T03:04:0{number}.678Z",
+                "execution_duration": f"{number}.5s",
+                "state": "OK",
+                **fields,
+            }
+        }
+    }
+
+
+def new_trace(s, experiment, number, keep=False, **fields):
+    body = trace_info(experiment, number, **fields)
+    trace = s.remember(f"t{number}", body["trace"]["trace_info"]["trace_id"])
+    s.post("traces", body, keep=keep, prefix="/api/3.0/mlflow/")
+    return trace
+
+
+def traces(s):
+    v3 = {"prefix": "/api/3.0/mlflow/"}
+    e = new_experiment(s)
+    a = new_trace(
+        s,
+        e,
+        1,
+        keep=True,
+        client_request_id="c1",
+        request_preview='{"a": 1}',
+        response_preview="out",
+        trace_metadata={"mlflow.trace.session": "s1", "k": "v"},
+        tags={"mlflow.traceName": "predict", "team": "red"},
+    )
+    b = new_trace(s, e, 2, keep=True, state="ERROR", tags={"mlflow.traceName": "train"})
+    c = new_trace(s, e, 3, state="IN_PROGRESS")
+    s.get(f"traces/{a}", **v3)
+    s.get(f"traces/{a}/info")
+    s.get("traces/tr-none", **v3)
+    s.get("traces/tr-none/info")
+    s.post("traces/batchGetInfos", {"trace_ids": [b, "tr-none", a]}, **v3)
+    s.post("traces/batchGetInfos", {"trace_ids": [b, a], "experiment_ids": ["0"]}, **v3)
+    s.post("traces/batchGetInfos", {}, **v3)
+    location = [{"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": e}}]
+    for text in [
+        "",
+        "status = 'OK'",
+        "status != 'OK'",
+        "trace.status IN ('OK', 'ERROR')",
+        "name = 'predict'",
+        "trace.name LIKE '%r%'",
+        "name ILIKE 'TRAIN'",
+        "tag.team = 'red'",
+        "tags.team IS NULL",
+        "tags.team IS NOT NULL",
+        "tags.`mlflow.traceName` = 'train'",
+        "metadata.k = 'v'",
+        "request_metadata.k != 'v'",
+        "metadata.`mlflow.trace.session` = 's1'",
+        "client_request_id = 'c1'",
+        "timestamp_ms > 1735787042000",
+        "timestamp_ms >= 1735787042678 AND status = 'ERROR'",
+        "execution_time_ms < 2000",
+        "execution_time >= 2500",
+        "end_time_ms = 1735787045178",
+        "request_id IN ('tr-none')",
+        "run_id = 'none'",
+        "prompt = 'p/1'",
+        "prompt = 'p'",
+        "feedback.x = 'y'",
+        "feedback.x > 1",
+        "feedback.x IS NULL",
+        "expectation.x IS NOT NULL",
+        "span.name = 'x'",
+        "span.nonsense = 'x'",
+        "span.content = 'x'",
+        "issue.id = 'i'",
+        "issue.name = 'i'",
+        "nonsense = 'x'",
+        "metrics.x > 1",
+        "tag.team > 'a'",
+        "status = OK",
+        "timestamp_ms BETWEEN 1 AND 2",
+        "status = 'OK' OR status = 'ERROR'",
+        "status = ",
+    ]:
+        s.post("traces/search", {"locations": location, "filter": text}, **v3)
+    for order in [
+        ["timestamp_ms ASC"],
+        ["execution_time DESC"],
+        ["name ASC"],
+        ["status DESC", "timestamp ASC"],
+        ["tag.team ASC"],
+        ["metadata.k DESC"],
+        ["nonsense ASC"],
+        ["metrics.x ASC"],
+    ]:
+        s.post("traces/search", {"locations": location, "order_by": order}, **v3)
+    page = s.post("traces/search", {"locations": location, "max_results": 2}, **v3)
+    token = page.get("next_page_token", "")
+    s.post(
+        "traces/search", {"locations": location, "max_results": 2, "page_token": token}, **v3
+    )
+    s.post("traces/search", {"locations": location, "max_results": 0}, **v3)
+    s.post("traces/search", {"locations": location, "max_results": 501}, **v3)
+    s.post("traces/search", {}, **v3)
+    s.get("traces", {"experiment_ids": e, "filter": "status = 'ERROR'"})
+    s.get("traces", {"experiment_ids": e, "max_results": 501})
+    s.get("traces", {})
+    s.patch(f"traces/{a}/tags", {"key": "x", "value": "1"}, **v3)
+    s.patch(f"traces/{a}/tags", {"key": "x", "value": "2"})
+    s.patch(f"traces/{a}/tags", {"key": "mlflow.trace.spansLocation", "value": "1"}, **v3)
+    s.patch(f"traces/{a}/tags", {"key": "a" * 251, "value": "1"}, **v3)
+    s.patch(f"traces/{a}/tags", {"value": "1"}, **v3)
+    s.patch("traces/tr-none/tags", {"key": "x", "value": "1"}, **v3)
+    s.delete(f"traces/{a}/tags", {"key": "x"}, **v3)
+    s.delete(f"traces/{a}/tags", {"key": "x"}, **v3)
+    s.get(f"traces/{a}", **v3)
+    r = new_run(s, e)
+    s.post("traces/link-to-run", {"trace_ids": [b, "tr-none"], "run_id": r})
+    s.post("traces/link-to-run", {"trace_ids": [b], "run_id": "none"})
+    s.post("traces/link-to-run", {"trace_ids": ["x"] * 101, "run_id": r}, label="101 links")
+    s.post("traces/search", {"locations": location, "filter": f"run_id = '{r}'"}, **v3)
+    s.post(
+        "traces/calculate-filter-correlation",
+        {
+            "experiment_ids": [e],
+            "filter_string1": "status = 'OK'",
+            "filter_string2": "name = 'predict'",
+        },
+        **v3,
+    )
+    s.post(
+        "traces/calculate-filter-correlation",
+        {
+            "experiment_ids": [e],
+            "filter_string1": "status = 'OK'",
+            "filter_string2": "name = 'train'",
+        },
+        **v3,
+    )
+    s.post("traces/delete-traces", {"experiment_id": e}, **v3)
+    s.post("traces/delete-traces", {"experiment_id": e, "request_ids": [c, "x"]}, **v3)
+    s.post(
+        "traces/delete-traces",
+        {"experiment_id": e, "request_ids": [a], "max_timestamp_millis": 1},
+        **v3,
+    )
+    s.post(
+        "traces/delete-traces",
+        {"experiment_id": e, "max_timestamp_millis": 2 * T0, "max_traces": 1},
+    )
+    s.post("traces", {}, **v3)
+    s.post("traces", trace_info("99999999", 1), label="no such experiment", **v3)
+    s.post("traces", trace_info(e, 1, state="NONSENSE"), label="an unknown state", **v3)
+
+
+def traces_of_two_steps(s):
+    e = new_experiment(s)
+    begun = s.post(
+        "traces",
+        {
+            "experiment_id": e,
+            "timestamp_ms": T0,
+            "request_metadata": [{"key": "m", "value": "1"}],
+            "tags": [{"key": "mlflow.traceName", "value": "n"}],
+        },
+        keep=False,
+    )
+    t = s.remember("t", begun["trace_info"]["request_id"])
+    s.get(f"traces/{t}/info")
+    s.patch(
+        f"traces/{t}",
+        {
+            "timestamp_ms": T0 + 25,
+            "status": "OK",
+            "request_metadata": [{"key": "o", "value": "2"}],
+            "tags": [{"key": "b", "value": "3"}],
+        },
+    )
+    s.get(f"traces/{t}/info")
+    s.patch("traces/none", {"timestamp_ms": T0, "status": "OK"})
+    s.post("traces", {"experiment_id": "99999999", "timestamp_ms": T0})
+
+
+def assessments(s):
+    v3 = {"prefix": "/api/3.0/mlflow/"}
+    e = new_experiment(s)
+    t = new_trace(s, e, 1)
+    source = {"source_type": "HUMAN", "source_id": "me"}
+    when = "2025-01-02T03:04:05Z"
+    path = f"traces/{t}/assessments"
+
+    def say(name, **fields):
+        made = s.post(
+            path,
+            {
+                "assessment": {
+                    "assessment_name": name,
+                    "source": source,
+                    "create_time": when,
+                    "last_update_time": when,
+                    **fields,
+                }
+            },
+            keep=False,
+            **v3,
+        )
+        return s.remember(name, made["assessment"]["assessment_id"])
+
+    values = [True, 5, 2.5, "yes", None, [1, "a"], {"a": {"b": 1}}]
+    for index, value in enumerate(values):
+        told = say(f"feedback-{index}", feedback={"value": value}, metadata={"k": "v"})
+        s.get(f"{path}/{told}", **v3)
+    failed = say(
+        "failed",
+        feedback={"error": {"error_code": "E", "error_message": "m"}},
+        rationale="why",
+        span_id="1",
+    )
+    s.get(f"{path}/{failed}", **v3)
+    plain = say("plain", expectation={"value": "x"})
+    s.get(f"{path}/{plain}", **v3)
+    nested = say(
+        "nested",
+        expectation={
+            "serialized_value": {"serialization_format": "JSON_FORMAT", "value": '{"a": [1]}'}
+        },
+    )
+    s.get(f"{path}/{nested}", **v3)
+    over = say("over", feedback={"value": "no"}, overrides=failed)
+    s.get(f"{path}/{failed}", **v3)
+    s.get(f"{path}/{over}", **v3)
+    location = [{"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": e}}]
+    for text in [
+        "feedback.`feedback-0` = 'true'",
+        "feedback.`feedback-1` = '5'",
+        "feedback.`feedback-1` >= 5",
+        "feedback.`feedback-2` < 2.5",
+        "feedback.`feedback-3` = 'yes'",
+        "feedback.`feedback-3` != 'yes'",
+        "feedback.`feedback-3` LIKE '%es%'",
+        "feedback.`feedback-3` > 1",
+        "feedback.failed IS NULL",
+        "feedback.over IS NOT NULL",
+        "expectation.plain = 'x'",
+        "expectation.plain > 'x'",
+        "feedback.plain = 'x'",
+    ]:
+        found = s.post("traces/search", {"locations": location, "filter": text}, keep=False, **v3)
+        s.steps.append(type(s).outcome(f"search {text}", found))
+    s.patch(
+        f"{path}/{plain}",
+        {
+            "assessment": {"expectation": {"value": "y"}, "assessment_name": "other"},
+            "update_mask": "expectation,assessmentName",
+        },
+        **v3,
+    )
+    s.patch(
+        f"{path}/{over}",
+        {
+            "assessment": {"feedback": {"value": "z"}, "rationale": "r", "metadata": {"n": "1"}},
+            "update_mask": "feedback,rationale,metadata",
+        },
+        **v3,
+    )
+    s.patch(
+        f"{path}/{over}",
+        {"assessment": {"expectation": {"value": "z"}}, "update_mask": "expectation"},
+        **v3,
+    )
+    s.patch(f"{path}/a-none", {"assessment": {}, "update_mask": "rationale"}, **v3)
+    s.delete(f"{path}/{over}", **v3)
+    s.delete(f"{path}/{over}", **v3)
+    s.get(f"{path}/{over}", **v3)
+    s.get(f"{path}/{failed}", **v3)
+    s.get("traces/tr-none/assessments/a-none", **v3)
+    s.post(path, {"assessment": {"assessment_name": "e"}}, **v3)
+    s.post(path, {}, **v3)
+    s.post(
+        "traces/tr-none/assessments",
+        {"assessment": {"assessment_name": "e", "source": source, "feedback": {"value": 1}}},
+        **v3,
+    )
+
+
+def spans(s):
+    v3 = {"prefix": "/api/3.0/mlflow/"}
+    e = new_experiment(s)
+    number = uuid.uuid4().hex
+    t = s.remember("t", "tr-" + number)
+    s.remember("number", number)
+    s.remember("packed", base64.b64encode(bytes.fromhex(number)).decode())
+    root = {
+        "traceId": number,
+        "spanId": "eee19b7ec3c1b174",
+        "name": "root",
+        "startTimeUnixNano": str(T0 * 1_000_000),
+        "endTimeUnixNano": str((T0 + 1000) * 1_000_000),
+        "attributes": [
+            {"key": "i", "value": {"intValue": "5"}},
+            {"key": "s", "value": {"stringValue": "x"}},
+            {"key": "mlflow.spanInputs", "value": {"stringValue": '{"q": 1}'}},
+            {"key": "mlflow.spanType", "value": {"stringValue": "CHAIN"}},
+            {"key": "d", "value": {"doubleValue": 1.5}},
+            {"key": "a", "value": {"arrayValue": {"values": [{"boolValue": True}]}}},
+            {
+                "key": "kv",
+                "value": {"kvlistValue": {"values": [{"key": "z", "value": {"intValue": 1}}]}},
+            },
+            {"key": "session.id", "value": {"stringValue": "s1"}},
+            {"key": "user.id", "value": {"stringValue": "u1"}},
+        ],
+        "events": [
+            {
+                "timeUnixNano": str((T0 + 500) * 1_000_000),
+                "name": "ev",
+                "attributes": [{"key": "x", "value": {"intValue": "1"}}],
+            }
+        ],
+        "status": {"code": 2, "message": "bad"},
+    }
+    child = {
+        "traceId": number,
+        "spanId": "eee19b7ec3c1b175",
+        "parentSpanId": "eee19b7ec3c1b174",
+        "name": "child",
+        "startTimeUnixNano": str((T0 + 10) * 1_000_000),
+        "endTimeUnixNano": str((T0 + 2000) * 1_000_000),
+        "attributes": [
+            {
+                "key": "mlflow.chat.tokenUsage",
+                "value": {
+                    "stringValue": '{"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}'
+                },
+            }
+        ],
+    }
+    resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "svc"}}]}
+    header = {"headers": {"x-mlflow-experiment-id": e}}
+
+    def send(*items, **options):
+        body = {"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": items}]}]}
+        s.call("POST", "/v1/traces", body, **{**header, **options})
+
+    send(child, keep=False)
+    s.get(f"traces/{t}", **v3)
+    send(root, keep=False)
+    s.get("traces/get", {"trace_id": t}, **v3)
+    s.get("traces/batchGet", {"trace_ids": [t, "tr-none"]}, **v3)
+    s.call("GET", "/ajax-api/3.0/mlflow/get-trace-artifact", params={"request_id": t})
+    s.get("traces/get", {"trace_id": "tr-none"}, **v3)
+    s.get("traces/get", **v3)
+    location = [{"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": e}}]
+    for text in [
+        "span.name = 'root'",
+        "span.name IN ('child', 'x')",
+        "span.status = 'ERROR'",
+        "span.status = 'ERROR' AND span.name = 'child'",
+        "span.attributes.s LIKE '%x%'",
+        "span.content LIKE '%child%'",
+        "text LIKE '%nothing%'",
+    ]:
+        s.post("traces/search", {"locations": location, "filter": text}, **v3)
+    send(root, headers={}, label="no experiment")
+    s.call("POST", "/v1/traces", {}, label="no spans", **header)
+    s.call("POST", "/v1/traces", data="{", label="half", **header)
+    send(
+        {**root, "traceId": uuid.uuid4().hex},
+        headers={"x-mlflow-experiment-id": "99999999"},
+        label="no such experiment",
+    )
+    s.call("GET", "/version")
+
 
 SCENARIOS = [
     experiments,
@@ -1345,5 +1729,9 @@ SCENARIOS = [
     logged_models,
     artifacts,
     webhooks,
+    traces,
+    traces_of_two_steps,
+    assessments,
+    spans,
     server,
 ]

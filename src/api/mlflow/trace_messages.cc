@@ -396,7 +396,10 @@ void write_span(json::Writer& out, const tracking::Span& span) {
   });
   out.key("status").begin_object();
   if (!span.status_message.empty()) out.key("message").string(span.status_message);
-  out.key("code").string("STATUS_CODE_" + std::string(name_of(span.status))).end_object();
+  if (span.status != tracking::SpanStatus::kUnset) {
+    out.key("code").string("STATUS_CODE_" + std::string(name_of(span.status)));
+  }
+  out.end_object();
   out.end_object();
 }
 
