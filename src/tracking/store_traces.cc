@@ -197,17 +197,6 @@ Result<void> delete_traces(sql::Txn& txn, std::span<const std::int64_t> traces) 
   });
 }
 
-Result<void> delete_traces_of(sql::Txn& txn, std::int64_t experiment) {
-  constexpr std::int64_t kAtOnce = 1'000;
-  while (true) {
-    TRY(const auto traces,
-        txn.query_all("SELECT trace_number FROM traces WHERE experiment_id = $1 LIMIT $2",
-                      {experiment, kAtOnce}, [](const sql::Row& row) { return row.integer(0); }));
-    if (traces.empty()) return {};
-    TRY(delete_traces(txn, traces));
-  }
-}
-
 Result<void> link_trace_to_run(sql::Txn& txn, std::int64_t trace, const RunId& run) {
   TRY(
       txn.execute("INSERT INTO trace_runs (trace_number, run_id) VALUES ($1, $2)"

@@ -60,8 +60,6 @@ Result<std::vector<std::int64_t>> traces_until(sql::Reader& reader, std::int64_t
                                                std::int64_t until_ms, std::int64_t limit);
 // With spans, tags, metadata, assessments and links.
 Result<void> delete_traces(sql::Txn& txn, std::span<const std::int64_t> traces);
-// Whatever the experiment holds; for when it is removed for good.
-Result<void> delete_traces_of(sql::Txn& txn, std::int64_t experiment);
 Result<void> link_trace_to_run(sql::Txn& txn, std::int64_t trace, const RunId& run);
 Result<void> link_trace_to_prompt(sql::Txn& txn, std::int64_t trace, std::string_view prompt);
 

@@ -3,6 +3,9 @@
 
 import gzip
 import json
+import pathlib
+import subprocess
+import sys
 import time
 import uuid
 
@@ -239,3 +242,17 @@ def test_spans_of_opentelemetry_are_taken_as_json_and_protobuf(url, experiment):
     partial = ExportTraceServiceResponse.FromString(answer.content).partial_success
     assert partial.rejected_spans == 1 and "broken" in partial.error_message
     assert mlflow.get_trace("tr-" + good.trace_id.hex()).data.spans[0].name == "packed"
+
+
+def test_the_guides_example_prints_what_the_guide_says(url):
+    root = pathlib.Path(__file__).parents[2]
+    run = subprocess.run(
+        [sys.executable, root / "examples/traces/shop.py", url],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout in (root / "docs/guide/traces.md").read_text(encoding="utf-8")
+    assert run.stdout.startswith("refused: only 0 of pear")
