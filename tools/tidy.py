@@ -48,7 +48,7 @@ ADAPTERS = [
     (r"duckdb\.h(pp)?", r"src/data/duckdb\w*\.(cc|h)"),
     (r"curl/.*", r"src/(http/client\w*|blob/s3\w*)\.cc"),
     (r"boost/.*", r"src/http/.*\.(cc|h)"),
-    (r"openssl/.*", r"src/(http|auth)/.*\.(cc|h)"),
+    (r"openssl/.*", r"src/(http|auth)/.*\.(cc|h)|src/blob/sigv4\.cc"),
     (r"CLI/.*", r"src/cli/cli\.cc"),
     (r"yaml-cpp/.*", r"src/base/yaml\.cc"),
     (r"yyjson\.h", r"src/base/json\.cc"),

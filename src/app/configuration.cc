@@ -2,6 +2,8 @@
 #include "app/configuration.h"
 
 #include <cstdint>
+#include <cstdlib>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -62,7 +64,23 @@ Config configuration_keys() {
       {"root", "ciclo-data", "directory for everything that is kept on this machine"},
       {"database", "",
        "sqlite:PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME; ROOT/ciclo.db when empty", true},
-      {"blobs", "", "where large values are kept, file:DIR; ROOT/blobs when empty"},
+      {"blobs", "",
+       "where large values are kept, file:DIR or s3://BUCKET/PREFIX?endpoint=URL&region=NAME; "
+       "ROOT/blobs when empty"},
+
+      {"s3.endpoint", "",
+       "http://HOST:PORT or https://HOST:PORT; AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL or "
+       "MLFLOW_S3_ENDPOINT_URL when empty, else Amazon's"},
+      {"s3.region", "", "AWS_REGION or AWS_DEFAULT_REGION when empty, else us-east-1"},
+      {"s3.access_key_id", "", "AWS_ACCESS_KEY_ID when empty"},
+      {"s3.secret_access_key", "", "AWS_SECRET_ACCESS_KEY when empty", true},
+      {"s3.session_token", "", "of temporary credentials; AWS_SESSION_TOKEN when empty", true},
+      {"s3.direct", true,
+       "whether clients may be handed signed URLs of the store, which they must be able to reach"},
+      {"s3.part_bytes", 16 * kMiB, "larger values are sent in parts of this size, at least 5 MiB"},
+      {"s3.parallel_max", 4, "parts of one value that are sent at a time, 1 to 64"},
+      {"s3.cache_bytes_max", 10 * kGiB,
+       "of local copies of values, in ROOT/cache/blobs; those in use are kept beyond it"},
 
       {"tls.certificate", "", "PEM file with the certificate chain; TLS when both are set"},
       {"tls.key", "", "PEM file with the private key"},
@@ -239,6 +257,33 @@ Result<http::ClientOptions> client_options(const Config& config) {
   return options;
 }
 
+namespace {
+
+// A key's value, or that of the first of these variables which is set.
+std::string or_environment(const Config& config, std::string_view key,
+                           std::initializer_list<const char*> variables) {
+  if (const std::string& text = config.text(key); !text.empty()) return text;
+  for (const char* const name : variables) {
+    const char* const value = std::getenv(name);
+    if (value != nullptr && *value != '\0') return value;
+  }
+  return "";
+}
+
+// Under the names that the field's other programs know, too.
+void read_s3_options(const Config& config, blob::OpenOptions& out) {
+  out.endpoint = or_environment(
+      config, "s3.endpoint", {"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "MLFLOW_S3_ENDPOINT_URL"});
+  out.region = or_environment(config, "s3.region", {"AWS_REGION", "AWS_DEFAULT_REGION"});
+  out.credentials = {or_environment(config, "s3.access_key_id", {"AWS_ACCESS_KEY_ID"}),
+                     or_environment(config, "s3.secret_access_key", {"AWS_SECRET_ACCESS_KEY"}),
+                     or_environment(config, "s3.session_token", {"AWS_SESSION_TOKEN"})};
+  out.ca_file = config.text("client.ca_file");
+  out.is_direct = config.boolean("s3.direct");
+}
+
+}  // namespace
+
 Result<PlatformOptions> platform_options(const Config& config) {
   PlatformOptions options;
   options.root = config.text("root");
@@ -253,8 +298,15 @@ Result<PlatformOptions> platform_options(const Config& config) {
     options.webhook_key = std::move(key).value();
   }
   TRY(options.retention, retention_options(config));
+  read_s3_options(config, options.blobs);
   Reader reader(config);
-  reader.number("sql.connections_max", 0, 1000, options.database.connections_max)
+  reader.number("s3.part_bytes", 5 * kMiB, 5 * kGiB, options.blobs.part_bytes)
+      .number("s3.parallel_max", 1, 64, options.blobs.parallel_max)
+      .number("s3.cache_bytes_max", 0, 1024 * kTiB, options.blobs.cache_bytes_max)
+      .time_ms("client.connect_timeout_ms", 1, kDayMs, options.blobs.connect_timeout)
+      .time_ms("client.timeout_ms", 1, kDayMs, options.blobs.timeout)
+      .number("client.attempts_max", 1, 20, options.blobs.attempts_max)
+      .number("sql.connections_max", 0, 1000, options.database.connections_max)
       .number("sql.connect_timeout_s", 1, 300, options.database.connect_timeout_s)
       .number("sql.statement_timeout_ms", 0, kDayMs, options.database.statement_timeout_ms)
       .number("sql.busy_timeout_ms", 0, kDayMs, options.database.busy_timeout_ms)

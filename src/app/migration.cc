@@ -33,7 +33,8 @@ Result<migrate::Report> migrate_mlflow(
     return not_found("--artifacts " + options.artifacts + " is no directory");
   }
   TRY(const PlatformOptions platform, platform_options(config));
-  RootOptions wanted{platform.root, platform.database_url, platform.database, platform.blobs_url};
+  RootOptions wanted{platform.root, platform.database_url, platform.database, platform.blobs_url,
+                     platform.blobs};
   std::optional<TemporaryDirectory> nowhere;
   if (options.dry_run && !std::filesystem::exists(wanted.root)) {
     wanted.root = nowhere.emplace().path();

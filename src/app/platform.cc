@@ -15,6 +15,7 @@
 #include "app/webhook_ports.h"
 #include "base/clock.h"
 #include "base/id.h"
+#include "base/log.h"
 #include "base/program.h"
 #include "base/random.h"
 #include "base/version.h"
@@ -74,11 +75,15 @@ data::EngineOptions engine_options(const PlatformOptions& options) {
 }
 
 // No other server has our machine's name and root at a time: the root is locked.
-events::WebhookOptions webhook_options(const PlatformOptions& options) {
-  events::WebhookOptions chosen = options.webhooks;
+std::string name_of_server(const PlatformOptions& options) {
   std::array<char, 256> machine{};
   if (::gethostname(machine.data(), machine.size() - 1) != 0) machine[0] = '\0';
-  chosen.owner = std::string(machine.data()) + ":" + options.root.string();
+  return std::string(machine.data()) + ":" + options.root.string();
+}
+
+events::WebhookOptions webhook_options(const PlatformOptions& options) {
+  events::WebhookOptions chosen = options.webhooks;
+  chosen.owner = name_of_server(options);
   return chosen;
 }
 
@@ -225,7 +230,8 @@ Platform::~Platform() = default;
 
 Result<std::unique_ptr<Platform>> Platform::open(const PlatformOptions& given) {
   PlatformOptions options = given;
-  TRY(Root root, open_root({given.root, given.database_url, given.database, given.blobs_url}));
+  TRY(Root root,
+      open_root({given.root, given.database_url, given.database, given.blobs_url, given.blobs}));
   options.root = root.path;
   return std::unique_ptr<Platform>(
       new Platform(std::make_unique<Services>(options, std::move(root))));

@@ -11,6 +11,7 @@
 
 #include "app/webhook_ports.h"
 #include "base/result.h"
+#include "blob/open.h"
 #include "events/webhooks.h"
 #include "http/crypto.h"
 #include "http/router.h"
@@ -25,6 +26,7 @@ struct PlatformOptions {
   std::string database_url;    // empty: ROOT/ciclo.db
   sql::OpenOptions database;
   std::string blobs_url;          // empty: ROOT/blobs
+  blob::OpenOptions blobs;        // its cache is ROOT/cache/blobs, whatever is said here
   std::filesystem::path program;  // this binary, which steps are started from
   std::size_t table_memory_bytes_max = std::size_t{1} << 30;
   int table_threads = 2;

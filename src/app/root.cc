@@ -64,7 +64,9 @@ Result<Root> open_root(const RootOptions& options) {
       options.blobs_url.empty() ? "file:" + (path / "blobs").string() : options.blobs_url;
   TRY(auto database, sql::open(database_url, options.database));
   TRY(sql::migrate(*database, all_migrations()));
-  TRY(auto blobs, blob::open(blobs_url));
+  blob::OpenOptions blob_options = options.blobs;
+  blob_options.cache_directory = path / "cache" / "blobs";
+  TRY(auto blobs, blob::open(blobs_url, blob_options));
   return Root{path, std::move(lock), std::move(database), std::move(blobs)};
 }
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/result.h"
+#include "blob/open.h"
 #include "blob/store.h"
 #include "sql/database.h"
 #include "sql/open.h"
@@ -32,7 +33,8 @@ struct RootOptions {
   std::filesystem::path root;  // made when it is missing
   std::string database_url;    // empty: ROOT/ciclo.db
   sql::OpenOptions database;
-  std::string blobs_url;  // empty: ROOT/blobs
+  std::string blobs_url;    // empty: ROOT/blobs
+  blob::OpenOptions blobs;  // its cache is ROOT/cache/blobs, whatever is said here
 };
 
 // What is kept of a platform, locked and open.

@@ -23,12 +23,14 @@ import requests
 class Server:
     """The program as `server --listen 127.0.0.1:PORT --root DIR …`, ready when it says so."""
 
-    def __init__(self, program, root, options=(), port=0):
+    def __init__(self, program, root, options=(), port=0, environment=None):
+        pathlib.Path(root).mkdir(parents=True, exist_ok=True)
         self.log = open(pathlib.Path(root) / "server.log", "ab")
         self.process = subprocess.Popen(
             [program, "server", "--listen", f"127.0.0.1:{port}",
              "--root", str(pathlib.Path(root) / "root"), *options],
-            stdout=subprocess.PIPE, stderr=self.log, text=True)
+            stdout=subprocess.PIPE, stderr=self.log, text=True,
+            env={**os.environ, **(environment or {})})
         for line in self.process.stdout:
             if line.startswith("ready "):
                 self.url = line.split()[1]
@@ -71,6 +73,42 @@ def start_server(program, tmp_path):
 
     def start(port=0):
         started.append(Server(program, tmp_path, port=port))
+        return started[-1]
+
+    yield start
+    for running in started:
+        if running.process.poll() is None:
+            running.kill()
+
+
+class Bucket:
+    """A prefix of its own in the store that tests/tools/s3.py started."""
+
+    def __init__(self):
+        self.endpoint = os.environ["CICLO_TEST_S3_ENDPOINT"]
+        self.bucket = os.environ["CICLO_TEST_S3_BUCKET"]
+        self.prefix = f"clients-{uuid.uuid4().hex[:12]}"
+        self.url = f"s3://{self.bucket}/{self.prefix}?endpoint={self.endpoint}"
+        self.secret = os.environ["CICLO_TEST_S3_SECRET_KEY"]
+        self.environment = {"AWS_ACCESS_KEY_ID": os.environ["CICLO_TEST_S3_ACCESS_KEY"],
+                            "AWS_SECRET_ACCESS_KEY": self.secret}
+
+
+@pytest.fixture
+def bucket():
+    if "CICLO_TEST_S3_ENDPOINT" not in os.environ:
+        pytest.skip("CICLO_TEST_S3_ENDPOINT is not set: tests/tools/s3.py run -- … sets it")
+    return Bucket()
+
+
+@pytest.fixture
+def start_server_with(program, tmp_path):
+    """Starts servers with further arguments, each on a root of its own, and ends them."""
+    started = []
+
+    def start(*arguments, environment=None):
+        root = tmp_path / f"server-{len(started)}"
+        started.append(Server(program, root, arguments, environment))
         return started[-1]
 
     yield start

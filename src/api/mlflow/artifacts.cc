@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <array>
 #include <ctime>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "api/mlflow/answer.h"
+#include "api/mlflow/artifact_transfers.h"
 #include "api/mlflow/messages.h"
+#include "base/log.h"
 #include "base/text.h"
+#include "blob/remote.h"
 
 namespace ciclo::api::mlflow {
 
@@ -83,6 +87,37 @@ std::optional<Range> range_of(std::string_view header, std::uint64_t size) {
   return Range{*first, end - *first};
 }
 
+Result<std::optional<std::string>> path_at_hand(blob::Store& blobs, const blob::Hash& hash) {
+  if (blob::Remote* remote = blob::remote_of(blobs); remote != nullptr) {
+    return remote->copy_at_hand(hash);
+  }
+  TRY(auto path, blobs.local_path(hash));
+  return std::optional(std::move(path));
+}
+
+// From a store that is not on this machine, as its pieces come. The status is sent with the first,
+// so that a value which cannot be read is answered as an error.
+void pass_on(blob::Store& blobs, http::Reply reply, int status, http::Headers headers,
+             const blob::Hash& hash, const Range& range, bool wants_body) {
+  headers.add("Content-Length", std::to_string(range.length));
+  std::unique_ptr<http::Stream> stream;
+  const auto begin = [&] {
+    if (!stream) stream = reply.stream(status, std::move(headers));
+  };
+  const std::uint64_t wanted = wants_body ? range.length : 0;
+  const auto read =
+      blobs.read(hash, range.offset, wanted, [&](std::string_view piece) -> Result<void> {
+        begin();
+        return stream->write(piece);
+      });
+  if (!read.ok() && !stream) return reply.send(error_response(read.error()));
+  begin();
+  const auto sent = read.ok() ? stream->finish() : read;
+  if (sent.ok() || stream->closed()) return;
+  log::warn("an artifact's bytes could not be sent to their end",
+            {{"blob", hash}, {"error", sent.error().message}});
+}
+
 void send_content(const Services& services, const http::Request& request, http::Reply reply,
                   const ArtifactFile& file) {
   const std::string_view name = std::string_view(file.path).substr(file.path.rfind('/') + 1);
@@ -116,9 +151,13 @@ void send_content(const Services& services, const http::Request& request, http::
                                      std::to_string(range.offset + range.length - 1) + "/" +
                                      std::to_string(file.size));
   }
-  const auto path = services.blobs.local_path(file.hash);
-  if (!path.ok()) return reply.send(error_response(path.error()));
-  reply.send_file(status, std::move(headers), *path, range.offset, range.length);
+  const auto local = path_at_hand(services.blobs, file.hash);
+  if (!local.ok()) return reply.send(error_response(local.error()));
+  if (*local) {
+    return reply.send_file(status, std::move(headers), **local, range.offset, range.length);
+  }
+  pass_on(services.blobs, std::move(reply), status, std::move(headers), file.hash, range,
+          request.method != "HEAD");
 }
 
 Result<ArtifactFile> file_at(const Services& services, const Context& context,
@@ -295,29 +334,6 @@ void add_proxy_routes(http::Router& router, const Services& services) {
       });
 }
 
-// Clients ask server-info first and do not call these; they say why they would fail.
-void add_absent_routes(http::Router& router) {
-  const auto absent = [](const Error& error) {
-    return [error](http::Request&, http::Reply reply) { reply.send(error_response(error)); };
-  };
-  const Error no_parts = unimplemented(
-      "uploads in parts are for object stores that clients reach themselves: PUT the whole file");
-  for (const std::string_view step : {"create", "complete", "abort"}) {
-    add_handler(router, "POST",
-                "/2.0/mlflow-artifacts/mpu/" + std::string(step) + "/{artifact_path*}",
-                absent(no_parts));
-  }
-  add_handler(router, "GET", "/2.0/mlflow-artifacts/presigned/{artifact_path*}",
-              absent(unimplemented("files are sent by this server: GET them from "
-                                   "mlflow-artifacts/artifacts, also in ranges")));
-  for (const std::string_view direction : {"download", "upload"}) {
-    add_handler(router, "POST",
-                "/2.0/mlflow/artifacts/presigned-" + std::string(direction) + "-url",
-                absent(invalid_argument("this server moves files itself (mlflow-artifacts:); there "
-                                        "is no object store to sign a URL for")));
-  }
-}
-
 }  // namespace
 
 void add_artifact_routes(http::Router& router, const Services& services) {
@@ -335,7 +351,7 @@ void add_artifact_routes(http::Router& router, const Services& services) {
                 reply.send(answer.ok() ? http::Response::json(std::move(answer).value())
                                        : error_response(answer.error()));
               });
-  add_absent_routes(router);
+  add_transfer_routes(router, services);
   add_handler(router, "GET", "/2.0/mlflow/logged-models/{model_id}/artifacts/files",
               [services](http::Request& request, http::Reply reply) {
                 download(services, request, std::move(reply), path_in_model(services, request));

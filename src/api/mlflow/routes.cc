@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/mlflow/routes.h"
 
+#include <string>
 #include <string_view>
 
 #include "api/mlflow/answer.h"
+#include "api/mlflow/messages.h"
+#include "tracking/transfers.h"
 
 namespace ciclo::api::mlflow {
 
@@ -12,12 +15,22 @@ namespace {
 // What clients ask before they use newer calls, such as sending spans one by one.
 constexpr std::string_view kVersionSpoken = "3.17.2";
 
-// The client reads here how it may move artifacts; ours go through the proxy, whole.
-constexpr std::string_view kServerInfo =
-    R"({"store_type":"SqlStore","workspaces_enabled":false,"trace_archival_enabled":false,)"
-    R"("multipart_uploads_enabled":false,"multipart_downloads_enabled":false,)"
-    R"("presigned_upload_run_id_supported":false,"presigned_upload_model_id_supported":false,)"
-    R"("features_enabled":{"gateway":false}})";
+// The client reads here how it may move artifacts: whole and through the proxy, or also in parts
+// and past it.
+std::string server_info(bool has_direct_transfers) {
+  return object([&](json::Writer& out) {
+    out.key("store_type").string("SqlStore");
+    out.key("workspaces_enabled").boolean(false);
+    out.key("trace_archival_enabled").boolean(false);
+    out.key("multipart_uploads_enabled").boolean(has_direct_transfers);
+    out.key("multipart_downloads_enabled").boolean(has_direct_transfers);
+    out.key("presigned_upload_run_id_supported").boolean(false);
+    out.key("presigned_upload_model_id_supported").boolean(false);
+    out.key("features_enabled").begin_object();
+    out.key("gateway").boolean(false);
+    out.end_object();
+  });
+}
 
 }  // namespace
 
@@ -31,12 +44,13 @@ void add_routes(http::Router& router, const Services& services) {
   add_registry_routes(router, services);
   add_webhook_routes(router, services);
   add_artifact_routes(router, services);
-  add_handler(router, "GET", "/3.0/mlflow/server-info", [](http::Request&, http::Reply reply) {
-    reply.send(http::Response::json(std::string(kServerInfo)));
-  });
   router.add("GET", "/version", [](http::Request&, http::Reply reply) {
     reply.send(http::Response::text(std::string(kVersionSpoken)));
   });
+  add_handler(
+      router, "GET", "/3.0/mlflow/server-info",
+      [info = server_info(tracking::Transfers(services.artifacts, services.blobs).are_possible())](
+          http::Request&, http::Reply reply) { reply.send(http::Response::json(info)); });
   for (const std::string_view prefix :
        {"/api/2.0/mlflow", "/ajax-api/2.0/mlflow", "/api/3.0/mlflow", "/ajax-api/3.0/mlflow"}) {
     router.set_error_shape(prefix, [](const http::Request&, int status, std::string_view message) {
