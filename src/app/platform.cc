@@ -130,7 +130,9 @@ struct Platform::Services {
                 data_sets, artifacts, registry, model_runs),
         launcher(compute::process_launcher(clock)),
         engine(*database, events, clock, random, ids,
-               {.parallel_max = options.pipeline_parallel_max}),
+               {.parallel_max = options.pipeline_parallel_max,
+                .owner = name_of_server(options),
+                .on_active = [this](bool active) { watch(active); }}),
         runner({*database, *blobs, lineage, *launcher, clock, catalog, &model_runs}, engine,
                runner_options(options)),
         pipelines(*database, events, *blobs, lineage, catalog, engine, clock, ids,
@@ -159,10 +161,19 @@ struct Platform::Services {
     webhooks.stop_threads();
     keys.stop_thread();
     triggers.stop_thread();
-    monitor.stop();
     engine.stop_thread();
+    monitor.stop();
     runner.close();
     endpoints.stop();
+  }
+
+  // Of the servers that share a database, the one that drives the pipelines watches the endpoints.
+  void watch(bool active) {
+    if (active) {
+      monitor.start();
+    } else {
+      monitor.stop();
+    }
   }
 
   void add_routes() {
@@ -239,10 +250,11 @@ Result<std::unique_ptr<Platform>> Platform::open(const PlatformOptions& given) {
 
 Result<void> Platform::start() {
   TRY(services_->endpoints.start());
-  TRY(services_->engine.open(services_->runner));
+  TRY(const bool drives, services_->engine.open_if_free(services_->runner));
+  if (!drives)
+    log::info("another server drives the pipelines of this database; this one stands by");
   services_->engine.start_thread();
   services_->triggers.start_thread();
-  services_->monitor.start();
   services_->policies.start_thread();
   services_->keys.start_thread();
   return services_->webhooks.start_threads();

@@ -2,6 +2,7 @@
 #include "pipeline/engine.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -15,6 +16,7 @@
 
 #include "base/log.h"
 #include "base/worker_pool.h"
+#include "pipeline/succession.h"
 
 namespace ciclo::pipeline {
 namespace {
@@ -26,6 +28,8 @@ constexpr std::int64_t kRetryMs = 200;
 constexpr int kRecordTriesMax = 5;
 // Without a call to wake(), runs that another process submitted are found after this time.
 constexpr std::int64_t kLookAgainMs = 2'000;
+// How often one that stands by looks whether it may take over.
+constexpr std::int64_t kStandByMs = 500;
 
 // A run that is not final, with what was decided since its last commit.
 struct Live {
@@ -84,9 +88,13 @@ struct Engine::Work {
         clock(clock_in),
         random(random_in),
         ids(ids_in),
-        slots(options.parallel_max) {}
+        owner(options.owner),
+        slots_max(options.parallel_max),
+        on_active(options.on_active),
+        succession(database_in, clock_in, options.owner, options.dead_after_ms) {}
 
   Result<void> open(Runner& runner_in);
+  Result<bool> open_if_free(Runner& runner_in);
   Result<std::optional<std::int64_t>> turn();
   void loop(const std::stop_token& stop);
 
@@ -104,8 +112,16 @@ struct Engine::Work {
   bool woken = true;                            // guarded by mutex
   std::map<ExecutionId, Progress> progressing;  // guarded by mutex
 
+  std::atomic<bool> is_active{false};
   std::jthread thread;
 
+  void forget_all();
+  void set_active(bool active);
+  void step_down();
+  Result<std::optional<std::int64_t>> drive();
+  Result<void> beat();
+  Result<std::optional<std::int64_t>> stand_by();
+  void let_go();
   void put_back(Live& live, std::vector<Leftover>& leftovers);
   void take_inbox();
   Result<void> work_through();
@@ -134,7 +150,12 @@ struct Engine::Work {
   IdSource& ids;
   Runner* runner = nullptr;
   std::int64_t engine = 0;
-  int slots;
+  const std::string owner;
+  const int slots_max;
+  const std::function<void(bool)> on_active;
+  Succession succession;
+  std::int64_t beaten_ms = 0;
+  int slots = 0;
   int resolving = 0;
   std::map<PipelineRunId, Live> lives;
   std::map<ExecutionId, PipelineRunId> started;
@@ -153,15 +174,41 @@ struct Engine::Work {
 
 Result<void> Engine::Work::open(Runner& runner_in) {
   runner = &runner_in;
+  forget_all();
   TRY(engine, database.transact([&](sql::Txn& txn) -> Result<std::int64_t> {
-    return store::take_over(txn, clock.now_ms());
+    return store::take_over(txn, owner, clock.now_ms());
   }));
+  superseded = false;
   TRY(load_runs());
   std::vector<Leftover> leftovers;
   for (auto& [id, live] : lives) put_back(live, leftovers);
   // Before it is recorded that they are gone: a crash in between discards them once more.
   TRY(runner->discard(leftovers));
-  return commit();
+  TRY(commit());
+  set_active(true);
+  return {};
+}
+
+Result<bool> Engine::Work::open_if_free(Runner& runner_in) {
+  runner = &runner_in;
+  TRY(const bool free, succession.is_free());
+  if (free) TRY(open(runner_in));
+  return free;
+}
+
+// What an engine knew that was taken over since; all that counts is in the database.
+void Engine::Work::forget_all() {
+  lives.clear();
+  started.clear();
+  taken_answers.clear();
+  taken_results.clear();
+  slots = slots_max;
+  has_room = false;
+  commit_in_doubt = false;
+  dirty_since_ms.reset();
+  const std::scoped_lock lock(mutex);
+  results.clear();
+  progressing.clear();
 }
 
 void Engine::Work::put_back(Live& live, std::vector<Leftover>& leftovers) {
@@ -209,12 +256,20 @@ Result<void> Engine::Work::load_run(const PipelineRunId& id) {
 Result<std::optional<std::int64_t>> Engine::Work::turn() {
   take_inbox();
   const Result<void> done = work_through();
-  if (superseded) {
-    for (const auto& execution : started) runner->stop(execution.first);
-    started.clear();
-  }
+  if (superseded) step_down();
   if (!done.ok()) return done.error();
   return next_turn_ms();
+}
+
+void Engine::Work::set_active(bool active) {
+  is_active = active;
+  if (on_active) on_active(active);
+}
+
+void Engine::Work::step_down() {
+  for (const auto& execution : started) runner->stop(execution.first);
+  started.clear();
+  set_active(false);
 }
 
 void Engine::Work::take_inbox() {
@@ -488,11 +543,55 @@ std::optional<std::int64_t> Engine::Work::next_turn_ms() const {
 // --- The thread
 // -----------------------------------------------------------------------------------
 
+// For those that stand by, and to notice that one of them took over while there was nothing to do.
+Result<void> Engine::Work::beat() {
+  if (owner.empty() || clock.now_ms() < beaten_ms + kLookAgainMs) return {};
+  const auto beaten = database.transaction([&](sql::Txn& txn) { return store::beat(txn, engine); });
+  if (!beaten.ok() && beaten.error().code == Code::kFailedPrecondition) superseded = true;
+  if (beaten.ok()) beaten_ms = clock.now_ms();
+  return beaten;
+}
+
+Result<std::optional<std::int64_t>> Engine::Work::drive() {
+  const auto beaten = beat();
+  if (superseded) step_down();
+  if (!beaten.ok()) return beaten.error();
+  return turn();
+}
+
+// Answers to what was asked before may still come; until they have, they could be mistaken for
+// answers to what the next opening asks.
+Result<std::optional<std::int64_t>> Engine::Work::stand_by() {
+  take_inbox();
+  look_for_runs = false;
+  resolving -= static_cast<int>(taken_answers.size());
+  taken_answers.clear();
+  taken_results.clear();
+  if (resolving == 0) {
+    TRY(const bool opened, open_if_free(*runner));
+    if (opened) {
+      log::info("this server drives the pipelines now");
+      return clock.now_ms();
+    }
+  }
+  return clock.now_ms() + kStandByMs;
+}
+
+// Another may follow at once.
+void Engine::Work::let_go() {
+  if (!is_active || owner.empty()) return;
+  const auto released =
+      database.transaction([&](sql::Txn& txn) { return store::release(txn, engine); });
+  if (!released.ok()) {
+    log::warn("other servers wait before they take over", {{"error", released.error().message}});
+  }
+}
+
 void Engine::Work::loop(const std::stop_token& stop) {
   set_thread_name("pipeline");
   std::string last_trouble;
-  while (!stop.stop_requested() && !superseded) {
-    const auto next = turn();
+  while (!stop.stop_requested() && (is_active || !owner.empty())) {
+    const auto next = is_active ? drive() : stand_by();
     const std::string trouble = next.ok() ? std::string() : next.error().message;
     if (!trouble.empty() && trouble != last_trouble) {
       log::error("pipelines wait for the database", {{"error", trouble}});
@@ -508,6 +607,7 @@ void Engine::Work::loop(const std::stop_token& stop) {
     });
     if (!roused && pause_ms == kLookAgainMs) woken = true;
   }
+  let_go();
 }
 
 // --- The surface
@@ -521,7 +621,11 @@ Engine::~Engine() { stop_thread(); }
 
 Result<void> Engine::open(Runner& runner) { return work_->open(runner); }
 
+Result<bool> Engine::open_if_free(Runner& runner) { return work_->open_if_free(runner); }
+
 Result<std::optional<std::int64_t>> Engine::turn() { return work_->turn(); }
+
+bool Engine::is_active() const { return work_->is_active; }
 
 void Engine::start_thread() {
   work_->thread = std::jthread([this](const std::stop_token& stop) { work_->loop(stop); });

@@ -158,12 +158,12 @@ Result<std::optional<CacheEntry>> query_cache_entry(sql::Reader& reader, std::st
 
 }  // namespace
 
-Result<std::int64_t> take_over(sql::Txn& txn, std::int64_t now_ms) {
+Result<std::int64_t> take_over(sql::Txn& txn, std::string_view owner, std::int64_t now_ms) {
   TRY(txn.execute(R"(
-    INSERT INTO pipeline_engine (id, engine, opened_ms) VALUES (1, 1, $1)
+    INSERT INTO pipeline_engine (id, engine, opened_ms, owner, beat) VALUES (1, 1, $1, $2, 0)
     ON CONFLICT (id) DO UPDATE SET engine = pipeline_engine.engine + 1,
-        opened_ms = excluded.opened_ms)",
-                  {now_ms}));
+        opened_ms = excluded.opened_ms, owner = excluded.owner, beat = 0)",
+                  {now_ms, owner}));
   TRY(const auto engine, txn.query_one("SELECT engine FROM pipeline_engine WHERE id = 1", {},
                                        [](const sql::Row& row) { return row.integer(0); }));
   return engine.value_or(0);
@@ -176,6 +176,26 @@ Result<void> check_engine(sql::Txn& txn, std::int64_t engine) {
                   {engine}));
   if (changed == 1) return {};
   return failed_precondition("another engine has taken over the pipelines of this database");
+}
+
+Result<std::optional<EngineRow>> find_engine(sql::Reader& reader) {
+  return reader.query_one("SELECT engine, owner, beat FROM pipeline_engine WHERE id = 1", {},
+                          [](const sql::Row& row) {
+                            return EngineRow{row.integer(0), row.string(1), row.integer(2)};
+                          });
+}
+
+Result<void> beat(sql::Txn& txn, std::int64_t engine) {
+  TRY(const std::int64_t changed,
+      txn.execute("UPDATE pipeline_engine SET beat = beat + 1 WHERE id = 1 AND engine = $1",
+                  {engine}));
+  if (changed == 1) return {};
+  return failed_precondition("another engine has taken over the pipelines of this database");
+}
+
+Result<void> release(sql::Txn& txn, std::int64_t engine) {
+  TRY(txn.execute("UPDATE pipeline_engine SET owner = '' WHERE id = 1 AND engine = $1", {engine}));
+  return {};
 }
 
 Result<void> insert_run(sql::Txn& txn, const RunState& run) {

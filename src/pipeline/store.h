@@ -23,9 +23,21 @@ namespace ciclo::pipeline::store {
 
 // A new, larger number for the engine that opens the database; from now on no smaller one may
 // write.
-Result<std::int64_t> take_over(sql::Txn& txn, std::int64_t now_ms);
+Result<std::int64_t> take_over(sql::Txn& txn, std::string_view owner, std::int64_t now_ms);
 // failed_precondition when a newer engine has taken over.
 Result<void> check_engine(sql::Txn& txn, std::int64_t engine);
+
+struct EngineRow {
+  std::int64_t engine = 0;
+  std::string owner;  // empty: it has ended
+  std::int64_t beat = 0;
+  bool operator==(const EngineRow&) const = default;
+};
+Result<std::optional<EngineRow>> find_engine(sql::Reader& reader);
+// Says that the engine lives; failed_precondition when a newer one has taken over.
+Result<void> beat(sql::Txn& txn, std::int64_t engine);
+// Says that it has ended; nothing when a newer one has taken over.
+Result<void> release(sql::Txn& txn, std::int64_t engine);
 
 Result<void> insert_run(sql::Txn& txn, const RunState& run);
 // Whether the next revision of the run is there already: an earlier commit of it succeeded although

@@ -18,6 +18,7 @@
 #include "base/worker_pool.h"
 #include "serve/reaper.h"
 #include "serve/store.h"
+#include "sql/dialect.h"
 #include "train/label.h"
 
 namespace ciclo::serve {
@@ -33,8 +34,9 @@ namespace {
 
 constexpr std::int64_t kDayMs = 86'400'000;
 constexpr std::size_t kInferenceIdBytesMax = 256;
-constexpr std::string_view kConsumer = "serve.endpoints";
 constexpr std::chrono::milliseconds kFollowInterval{1'000};
+// What no event tells, such as a changed spec whose version stays, is noticed after this time.
+constexpr std::int64_t kLookAgainNs = 5'000'000'000;
 constexpr std::int64_t kRetryFirstNs = 1'000'000'000;
 constexpr std::int64_t kRetryMaxNs = 60'000'000'000;
 constexpr int kWarmUps = 3;
@@ -221,15 +223,24 @@ struct Endpoints::State {
 
   std::atomic<bool> is_ready{false};
   std::jthread follower;
+  // Of the follower's thread, once it runs. Not kept in the database: each server that shares it
+  // follows for itself, and looks at everything when it starts.
+  std::int64_t followed_event = 0;
+  std::int64_t looked_ns = 0;
 
   Result<std::string> wanted_version(const Context& ctx, const EndpointSpec& spec);
   Result<std::unique_ptr<ServingVersion>> load(const Context& ctx, const EndpointSpec& spec,
                                                const std::string& version);
   void show(std::unique_ptr<ServingVersion> loaded);
-  Result<Endpoint> deploy(const Context& ctx, Endpoint endpoint, const std::string& version);
+  // Whether the endpoint's spec is a new one, or the one that stands in the database.
+  enum class Spec { kNew, kStored };
+  Result<Endpoint> deploy(const Context& ctx, Endpoint endpoint, const std::string& version,
+                          Spec spec);
   Result<void> note_failure(const Context& ctx, const Endpoint& endpoint, const Error& error);
   Result<void> reconcile_one(const Context& ctx, const Endpoint& endpoint);
   Result<void> reconcile_all(const Context& ctx);
+  void forget_removed(const std::vector<Endpoint>& all);
+  Result<void> follow_once(const Context& ctx);
   void follow(std::stop_token stop);
 };
 
@@ -247,6 +258,7 @@ Result<void> Endpoints::start() {
   const Context ctx{.caller = "serve"};
   {
     const std::lock_guard control(state_->control_mutex);
+    TRY(state_->followed_event, state_->log.last_id());
     TRY(const auto all,
         state_->database.view([](sql::Reader& reader) { return store::list(reader); }));
     for (const auto& endpoint : all) {
@@ -315,20 +327,28 @@ void Endpoints::State::show(std::unique_ptr<ServingVersion> loaded) {
   }
 }
 
-// Loads the version, writes down that it serves, then shows it.
+// Loads the version, writes down that it serves, then shows it. cancelled: another server changed
+// or removed the endpoint meanwhile.
 Result<Endpoint> Endpoints::State::deploy(const Context& ctx, Endpoint endpoint,
-                                          const std::string& version) {
+                                          const std::string& version, Spec spec) {
   const std::int64_t started_ns = clock.monotonic_ns();
   TRY(auto loaded, load(ctx, endpoint.spec, version));
-  const bool is_change =
-      endpoint.serving_model != endpoint.spec.model || endpoint.serving_version != version;
-  const std::string previous = endpoint.serving_version;
   endpoint.state = EndpointState::kReady;
   endpoint.serving_model = endpoint.spec.model;
   endpoint.serving_version = version;
   endpoint.message.clear();
   endpoint.updated_ms = clock.now_ms();
   TRY(database.transaction([&](sql::Txn& txn) -> Result<void> {
+    // Another server of the database may have written the same down already.
+    TRY(sql::serialize(txn, "endpoint:" + endpoint.spec.name));
+    TRY(const auto before, store::find(txn, endpoint.spec.name));
+    const bool is_same = before && json::write(before->spec) == json::write(endpoint.spec);
+    if (spec == Spec::kStored && !is_same) {
+      return cancelled("endpoint " + quoted(endpoint.spec.name) + " was changed meanwhile");
+    }
+    const std::string previous = before ? before->serving_version : "";
+    const bool is_change = !before || before->serving_model != endpoint.serving_model ||
+                           before->serving_version != version;
     const auto stored = store::put(txn, ctx, endpoint);
     if (!stored.ok() || !is_change) return stored;
     const auto added = store::add_deployment(txn, {.endpoint = endpoint.spec.name,
@@ -386,7 +406,8 @@ Result<void> Endpoints::State::reconcile_one(const Context& ctx, const Endpoint&
     const auto slot = slots.find(endpoint.spec.name);
     if (slot != slots.end()) serving = slot->second.serving;
   }
-  if (serving && serving->model == endpoint.spec.model && serving->version == *wanted) {
+  if (serving && serving->model == endpoint.spec.model && serving->version == *wanted &&
+      serving->capture == endpoint.spec.capture) {
     if (endpoint.message.empty() && endpoint.state == EndpointState::kReady) return {};
     retries.erase(endpoint.spec.name);
     return database.transaction([&](sql::Txn& txn) {
@@ -397,8 +418,8 @@ Result<void> Endpoints::State::reconcile_one(const Context& ctx, const Endpoint&
   const std::int64_t now_ns = clock.monotonic_ns();
   Retry& retry = retries[endpoint.spec.name];
   if (retry.wanted == *wanted && now_ns < retry.not_before_ns) return {};
-  const auto deployed = deploy(ctx, endpoint, *wanted);
-  if (deployed.ok()) return {};
+  const auto deployed = deploy(ctx, endpoint, *wanted, Spec::kStored);
+  if (deployed.ok() || deployed.error().code == Code::kCancelled) return {};
   Retry& next = retries[endpoint.spec.name];
   next.wait_ns = next.wanted == *wanted && next.wait_ns != 0
                      ? std::min(2 * next.wait_ns, kRetryMaxNs)
@@ -410,32 +431,46 @@ Result<void> Endpoints::State::reconcile_one(const Context& ctx, const Endpoint&
 
 Result<void> Endpoints::State::reconcile_all(const Context& ctx) {
   TRY(const auto all, database.view([](sql::Reader& reader) { return store::list(reader); }));
+  forget_removed(all);
   for (const auto& endpoint : all) TRY(reconcile_one(ctx, endpoint));
+  looked_ns = clock.monotonic_ns();
   return {};
 }
 
-// The registry's events only say that something may have changed; what must be done follows from
-// comparing what is wanted with what serves. So nothing is lost when an event is delivered twice,
-// late, or while the process was down.
+// What another server removed.
+void Endpoints::State::forget_removed(const std::vector<Endpoint>& all) {
+  std::vector<std::shared_ptr<const ServingVersion>> old;  // freed after the lock
+  const std::unique_lock lock(slots_mutex);
+  for (auto slot = slots.begin(); slot != slots.end();) {
+    const bool is_there = std::any_of(all.begin(), all.end(), [&](const Endpoint& endpoint) {
+      return endpoint.spec.name == slot->first;
+    });
+    if (!is_there) old.push_back(std::move(slot->second.serving));
+    slot = is_there ? std::next(slot) : slots.erase(slot);
+  }
+}
+
+// Events only say that something may have changed, in the registry or by another server of the
+// database; what must be done follows from comparing what is wanted with what serves. So nothing is
+// lost when an event is delivered twice, late, or while the process was down.
+Result<void> Endpoints::State::follow_once(const Context& ctx) {
+  constexpr std::array<std::string_view, 4> kKinds = {"registry.alias_moved", "endpoint.created",
+                                                      "endpoint.deployed", "endpoint.removed"};
+  TRY(const auto news, log.read_after(followed_event, 1'000, kKinds));
+  const std::lock_guard control(control_mutex);
+  const bool is_due = clock.monotonic_ns() - looked_ns >= kLookAgainNs;
+  if (news.empty() && retries.empty() && !is_due) return {};
+  TRY(reconcile_all(ctx));
+  if (!news.empty()) followed_event = news.back().id;
+  return {};
+}
+
 void Endpoints::State::follow(std::stop_token stop) {
   set_thread_name("serve-follow");
   const Context ctx{.caller = "serve"};
-  constexpr std::array<std::string_view, 1> kKinds = {"registry.alias_moved"};
   std::uint64_t seen = 0;
   while (!stop.stop_requested()) {
-    const auto pass = [&]() -> Result<void> {
-      TRY(const auto cursor, log.cursor(kConsumer));
-      TRY(const auto moved, log.read_after(cursor, 1'000, kKinds));
-      const std::lock_guard control(control_mutex);
-      if (moved.empty() && retries.empty()) return {};
-      TRY(reconcile_all(ctx));
-      if (moved.empty()) return {};
-      return database.transaction([&](sql::Txn& txn) -> Result<void> {
-        TRY(log.advance(txn, kConsumer, moved.back().id));
-        return {};
-      });
-    };
-    const auto done = pass();
+    const auto done = follow_once(ctx);
     if (!done.ok())
       log::warn("endpoints cannot follow the registry", {{"error", done.error().message}});
     if (stop.stop_requested()) return;
@@ -466,7 +501,7 @@ Result<Endpoint> Endpoints::put(const Context& ctx, const EndpointSpec& spec) {
   }
   const auto deploy = [&]() -> Result<Endpoint> {
     TRY(const auto version, state_->wanted_version(ctx, spec));
-    return state_->deploy(ctx, endpoint, version);
+    return state_->deploy(ctx, endpoint, version, State::Spec::kNew);
   };
   auto deployed = deploy();
   if (!deployed.ok() && !before) {
