@@ -525,8 +525,9 @@ Result<void> PostgresDatabase::transaction(const std::function<Result<void>(Txn&
     transaction_of_this_thread = outer;
     if (attempted.verdict == Verdict::kFinal) return std::move(attempted.result);
     if (attempts >= options_.attempts_max) {
-      return attempted.result.error().with_context("gave up after " + std::to_string(attempts) +
-                                                   " attempts");
+      // Not a conflict: that would tell the caller that its own expectation was wrong.
+      return unavailable("the transaction met others at each of " + std::to_string(attempts) +
+                         " attempts: " + attempted.result.error().message);
     }
     retries_ += 1;
     pause(attempts);

@@ -20,7 +20,7 @@ namespace ciclo::sql {
 struct PostgresOptions {
   std::string url;                   // postgresql://user:password@host:port/name
   std::size_t connections_max = 16;  // a further caller waits; nested calls may exceed it
-  int attempts_max = 40;             // of one transaction, before its conflict is returned
+  int attempts_max = 40;             // of one transaction, before it is unavailable
   int connect_timeout_s = 10;
   // Of one statement, waiting for a lock included; then deadline_exceeded, and the transaction is
   // rolled back. 0: none. What the URL, the role or the server sets for statement_timeout wins.

@@ -264,6 +264,29 @@ TEST_F(Postgres, deadlocks_are_retried) {
   EXPECT_GE((*database_)->stats().retries, 1U);
 }
 
+TEST_F(Postgres, a_transaction_that_meets_others_at_every_attempt_is_unavailable) {
+  PostgresOptions options;
+  options.url = database_->url();
+  options.attempts_max = 3;
+  const auto opened = open_postgres(options);
+  ASSERT_TRUE(opened.ok()) << opened.error().message;
+  int attempts = 0;
+  const auto beaten = (*opened)->transaction([&](Txn& txn) -> Result<void> {
+    attempts += 1;
+    TRY(txn.query_one("SELECT n FROM items WHERE id = 'a'", {}, [](const Row&) { return 0; }));
+    TRY(execute("UPDATE items SET n = n + 1 WHERE id = 'a'"));  // of another connection
+    TRY(txn.execute("UPDATE items SET n = n + 100 WHERE id = 'a'"));
+    return {};
+  });
+  ASSERT_FALSE(beaten.ok());
+  EXPECT_EQ(beaten.error().code, Code::kUnavailable);
+  EXPECT_TRUE(
+      beaten.error().message.starts_with("the transaction met others at each of 3 attempts"))
+      << beaten.error().message;
+  EXPECT_EQ(attempts, 3);
+  EXPECT_EQ(value("a"), 3);
+}
+
 // Write skew: each reads what the other writes. SERIALIZABLE lets only one of them see the old
 // state.
 TEST_F(Postgres, transactions_are_serializable) {
