@@ -47,6 +47,7 @@
 #include "steps/model_runs.h"
 #include "steps/projects.h"
 #include "tracking/artifacts.h"
+#include "tracking/comments.h"
 #include "tracking/logged_models.h"
 #include "tracking/traces.h"
 #include "tracking/tracking.h"
@@ -123,6 +124,7 @@ struct Platform::Services {
         logged_models(*database, clock, ids, random),
         traces(*database, clock, ids),
         artifacts(*database, *blobs, clock),
+        comments(*database, events, clock, ids),
         registry(*database, events, clock),
         history(*database),
         model_runs(tracking, lineage, artifacts),
@@ -177,10 +179,10 @@ struct Platform::Services {
   }
 
   void add_routes() {
-    const api::native::Services native{*database, *blobs,   events,      clock,         lineage,
-                                       data_sets, tracking, registry,    history,       pipelines,
-                                       triggers,  projects, endpoints,   capture,       monitor,
-                                       live,      webhooks, collections, clock.now_ms()};
+    const api::native::Services native{*database, *blobs,   events,   clock,       lineage,
+                                       data_sets, tracking, comments, registry,    history,
+                                       pipelines, triggers, projects, endpoints,   capture,
+                                       monitor,   live,     webhooks, collections, clock.now_ms()};
     api::native::add_routes(router, native);
     api::mlflow::add_routes(
         router, {tracking, logged_models, traces, artifacts, registry, webhooks, *blobs});
@@ -212,6 +214,7 @@ struct Platform::Services {
   tracking::LoggedModels logged_models;
   tracking::Traces traces;
   tracking::Artifacts artifacts;
+  tracking::Comments comments;
   registry::Registry registry;
   registry::History history;
   steps::ModelRuns model_runs;

@@ -75,6 +75,7 @@ class CommandLine {
     add_project_commands();
     add_data_commands();
     add_model_commands();
+    add_comment_commands();
     add_experiment_commands();
     add_run_commands();
     add_server_commands();
@@ -326,6 +327,41 @@ class CommandLine {
     });
   }
 
+  void add_comment_commands() {
+    auto* comments = app_.add_subcommand("comments", "What people say about runs and models");
+    comments->require_subcommand(1);
+    const auto about = [this](CLI::App* command) {
+      command
+          ->add_option("subject", name_,
+                       "runs/ID, experiments/ID, models/NAME or models/NAME/VERSION")
+          ->required();
+    };
+    const auto one = [this](CLI::App* command) {
+      command->add_option("id", name_, "Id of the comment")->required();
+    };
+    const auto text = [this](CLI::App* command) {
+      command->add_option("text", text_, "Markdown, or - for standard input")->required();
+    };
+    auto* add = comments->add_subcommand("add", "Say something");
+    about(add);
+    text(add);
+    on(add, [this] { return comments_add(session_, name_, text_); });
+    auto* list = comments->add_subcommand("list", "Newest first");
+    about(list);
+    list->add_option("--limit", comments_limit_, "Comments at most")->capture_default_str();
+    on(list, [this] { return comments_list(session_, name_, comments_limit_); });
+    auto* show = comments->add_subcommand("show", "One comment, and what it said before");
+    one(show);
+    on(show, [this] { return comments_show(session_, name_); });
+    auto* edit = comments->add_subcommand("edit", "Say it otherwise; what was said stays");
+    one(edit);
+    text(edit);
+    on(edit, [this] { return comments_edit(session_, name_, text_); });
+    auto* remove = comments->add_subcommand("delete", "Take it back; what was said stays");
+    one(remove);
+    on(remove, [this] { return comments_delete(session_, name_); });
+  }
+
   CLI::App* named(CLI::App* parent, const std::string& command, const std::string& about) {
     auto* made = parent->add_subcommand(command, about);
     made->add_option("name", name_, "Name or id")->required();
@@ -493,6 +529,8 @@ class CommandLine {
   MigrateOptions migrate_;
   std::string name_;
   std::string schema_;
+  std::string text_;
+  std::int64_t comments_limit_ = 20;
   std::string alias_ = "champion";
   std::int64_t version_ = 0;
   std::string as_of_;

@@ -117,6 +117,14 @@ struct ReplayOptions {
 // versions, time of predictions.
 Result<void> replay(Session& session, const ReplayOptions& options);
 
+// Of what `subject` names: runs/ID, experiments/ID, models/NAME or models/NAME/VERSION. The text
+// "-" is read from standard input.
+Result<void> comments_add(Session& session, const std::string& subject, const std::string& text);
+Result<void> comments_list(Session& session, const std::string& subject, std::int64_t limit);
+Result<void> comments_show(Session& session, const std::string& id);
+Result<void> comments_edit(Session& session, const std::string& id, const std::string& text);
+Result<void> comments_delete(Session& session, const std::string& id);
+
 // What an artifact, or MODEL/VERSION, came from, and what came from it.
 Result<void> lineage(Session& session, const std::string& subject);
 

@@ -274,6 +274,22 @@ Result<RegisteredModel> Registry::model(const Context& context, const std::strin
   });
 }
 
+Result<tracking::Commented> Registry::commented(const Context& context, const std::string& name) {
+  return database_.view([&](sql::Reader& reader) -> Result<tracking::Commented> {
+    TRY(const auto row, required(reader, context, name));
+    return tracking::Commented{"model", std::to_string(row.number), name};
+  });
+}
+
+Result<tracking::Commented> Registry::commented(const Context& context, const std::string& name,
+                                                std::int64_t version) {
+  return database_.view([&](sql::Reader& reader) -> Result<tracking::Commented> {
+    TRY(const auto row, required_version(reader, context, name, version));
+    return tracking::Commented{"version", std::to_string(row.number),
+                               name + "/" + std::to_string(version)};
+  });
+}
+
 Result<RegisteredModel> Registry::rename_model(const Context& context, const std::string& name,
                                                const std::string& new_name) {
   TRY(check_model_name(new_name));

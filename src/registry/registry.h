@@ -66,6 +66,11 @@ class Registry {
   // The same, and no error when it exists.
   Result<RegisteredModel> ensure_model(const Context& context, const std::string& name);
   Result<RegisteredModel> model(const Context& context, const std::string& name);
+  // What comments on the model, or on a version of it, are about: they stay with it when it is
+  // renamed.
+  Result<tracking::Commented> commented(const Context& context, const std::string& name);
+  Result<tracking::Commented> commented(const Context& context, const std::string& name,
+                                        std::int64_t version);
   Result<RegisteredModel> rename_model(const Context& context, const std::string& name,
                                        const std::string& new_name);
   Result<RegisteredModel> describe_model(const Context& context, const std::string& name,

@@ -106,6 +106,11 @@ Result<Experiment> Tracking::experiment(const Context& context, const Experiment
   });
 }
 
+Result<Commented> Tracking::commented(const Context& context, const ExperimentId& id) {
+  TRY(const auto found, experiment(context, id));
+  return Commented{"experiment", found.experiment_id.str(), found.name};
+}
+
 Result<Experiment> Tracking::experiment_by_name(const Context& context, std::string_view name) {
   return database_.view([&](sql::Reader& reader) -> Result<Experiment> {
     TRY(auto found, store::find_experiment_by_name(reader, context.workspace, name));

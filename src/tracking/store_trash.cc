@@ -172,6 +172,16 @@ Result<void> erase_run(sql::Txn& txn, std::int64_t run) {
       "DELETE FROM run_models WHERE run_number = $1",
       R"(DELETE FROM trace_runs WHERE run_id IN
            (SELECT run_id FROM runs WHERE run_number = $1))",
+      R"(DELETE FROM comment_texts WHERE comment_id IN (
+           SELECT c.comment_id FROM runs r
+           JOIN experiments e ON e.experiment_id = r.experiment_id
+           JOIN comments c ON c.workspace = e.workspace AND c.kind = 'run' AND c.object = r.run_id
+           WHERE r.run_number = $1))",
+      R"(DELETE FROM comments WHERE comment_id IN (
+           SELECT c.comment_id FROM runs r
+           JOIN experiments e ON e.experiment_id = r.experiment_id
+           JOIN comments c ON c.workspace = e.workspace AND c.kind = 'run' AND c.object = r.run_id
+           WHERE r.run_number = $1))",
       "DELETE FROM runs WHERE run_number = $1",
   };
   return erase(txn, run, kStatements);
@@ -212,6 +222,16 @@ Result<void> erase_experiment(sql::Txn& txn, std::int64_t experiment) {
       "DELETE FROM traces WHERE experiment_id = $1",
       "DELETE FROM experiment_tags WHERE experiment_id = $1",
       "DELETE FROM logged_datasets WHERE experiment_id = $1",
+      R"(DELETE FROM comment_texts WHERE comment_id IN (
+           SELECT c.comment_id FROM experiments e
+           JOIN comments c ON c.workspace = e.workspace AND c.kind = 'experiment'
+             AND c.object = CAST(e.experiment_id AS TEXT)
+           WHERE e.experiment_id = $1))",
+      R"(DELETE FROM comments WHERE comment_id IN (
+           SELECT c.comment_id FROM experiments e
+           JOIN comments c ON c.workspace = e.workspace AND c.kind = 'experiment'
+             AND c.object = CAST(e.experiment_id AS TEXT)
+           WHERE e.experiment_id = $1))",
       "DELETE FROM experiments WHERE experiment_id = $1",
   };
   return erase(txn, experiment, kStatements);

@@ -166,6 +166,11 @@ Result<RunInfo> Tracking::run_info(const Context& context, const RunId& id) {
   });
 }
 
+Result<Commented> Tracking::commented(const Context& context, const RunId& id) {
+  TRY(const auto found, run_info(context, id));
+  return Commented{"run", found.run_id.str(), found.run_id.str()};
+}
+
 Result<RunInfo> Tracking::update_run(const Context& context, const RunId& id,
                                      const RunUpdate& update) {
   if (update.name) TRY(check_length("run name", *update.name, kTagValueLengthMax));

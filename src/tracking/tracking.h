@@ -98,6 +98,7 @@ class Tracking {
   Result<void> set_experiment_tag(const Context& context, const ExperimentId& id, const Tag& tag);
   Result<void> delete_experiment_tag(const Context& context, const ExperimentId& id,
                                      std::string_view key);
+  Result<Commented> commented(const Context& context, const ExperimentId& id);
   Result<Page<Experiment>> search_experiments(const Context& context,
                                               const ExperimentSearch& search);
 
@@ -105,6 +106,7 @@ class Tracking {
   Result<Run> create_run(const Context& context, const NewRun& run);
   Result<Run> run(const Context& context, const RunId& id);
   Result<RunInfo> run_info(const Context& context, const RunId& id);
+  Result<Commented> commented(const Context& context, const RunId& id);
   Result<RunInfo> update_run(const Context& context, const RunId& id, const RunUpdate& update);
   Result<void> delete_run(const Context& context, const RunId& id);
   Result<void> restore_run(const Context& context, const RunId& id);

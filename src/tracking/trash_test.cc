@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "tracking/comments.h"
 #include "tracking/test_services.h"
 
 namespace ciclo::tracking {
@@ -146,6 +147,26 @@ TEST_P(TrashTest, a_run_goes_with_all_its_rows_and_takes_nothing_of_others) {
   const auto run = tracking.run(context, kept);
   EXPECT_EQ(run->datasets.size(), 1U) << "the data set has another user";
   EXPECT_EQ(artifacts.tree(context, *ArtifactPath::parse("0/" + kept.str()))->size(), 1U);
+}
+
+TEST_P(TrashTest, comments_go_with_what_they_are_about) {
+  EXPECT_TRUE(sql::migrate(*database, events::schema()).ok());
+  events::Log log(*database, clock);
+  Comments comments(*database, log, clock, ids);
+  const auto experiment = *tracking.create_experiment(context, {.name = "gone"});
+  const RunId gone = new_run("gone", experiment);
+  const RunId kept = new_run("kept");
+  for (const auto& about : {*tracking.commented(context, gone), *tracking.commented(context, kept),
+                            *tracking.commented(context, experiment),
+                            *tracking.commented(context, ExperimentId("0"))}) {
+    const auto said = comments.add(context, about, "first");
+    ASSERT_TRUE(said.ok()) << said.error().message;
+    ASSERT_TRUE(comments.edit(context, said->comment_id, "second").ok());
+  }
+  ASSERT_TRUE(tracking.delete_experiment(context, experiment).ok());
+  EXPECT_EQ(remove_all(), 2U);
+  EXPECT_EQ(count("comments"), 2);
+  EXPECT_EQ(count("comment_texts"), 2);
 }
 
 TEST_P(TrashTest, a_data_set_goes_with_its_last_user) {

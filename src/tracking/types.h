@@ -231,6 +231,13 @@ struct LoggedModel {
   }
 };
 
+// What a comment is about (comments.h): made by Tracking and Registry, which know that it is there.
+struct Commented {
+  std::string kind;    // "experiment", "run", "model", "version"
+  std::string object;  // an id or number that does not change with a name
+  std::string name;    // for people and events: "flights/3"
+};
+
 // A page of a list; `next_page_token` is empty on the last one. A token names the last row by its
 // sort key, so pages neither repeat nor skip rows while others are added or removed.
 template <class T>

@@ -334,6 +334,36 @@ export function answer(method, path, query) {
         reason: "first version",
       },
     ]),
+    "GET /api/v1/runs/run1/comments": list([
+      {
+        comment_id: "c2",
+        kind: "run",
+        author: "bert",
+        text: "",
+        created_ms: START + 2000,
+        edits: 0,
+        deleted_ms: START + 3000,
+      },
+      {
+        comment_id: "c1",
+        kind: "run",
+        author: "anna",
+        text: "The loss **jumps** at `step 3`, see https://example.com/why\n\n<img src=x onerror=alert(1)>",
+        created_ms: START,
+        edits: 1,
+        edited_ms: START + 1000,
+      },
+    ]),
+    "GET /api/v1/models/flights/comments": list([
+      {
+        comment_id: "c3",
+        kind: "model",
+        author: "anna",
+        text: "- good on Sundays",
+        created_ms: START,
+        edits: 0,
+      },
+    ]),
     "GET /api/v1/pipeline-runs": list([
       pipeline_run,
       {

@@ -83,7 +83,17 @@ const PAGES = [
   [
     "run",
     "/runs/run1",
-    ["trial-1", "finished", "log_loss", "report.json", "12.3 s"],
+    [
+      "trial-1",
+      "finished",
+      "log_loss",
+      "report.json",
+      "12.3 s",
+      "anna",
+      "edited",
+      "deleted",
+      "<img src=x onerror=alert(1)>",
+    ],
     ".chart canvas",
     2,
   ],
@@ -113,7 +123,7 @@ const PAGES = [
   [
     "model",
     "/models/flights",
-    ["gate passed: auc 0.751 > 0.742", "champion"],
+    ["gate passed: auc 0.751 > 0.742", "champion", "good on Sundays"],
     "tbody tr",
     4,
   ],

@@ -49,6 +49,20 @@ export const post = <T>(path: string, body: unknown, signal?: AbortSignal) =>
     signal,
   });
 
+// A change under a key of its own, so that it is done once however often it is sent.
+export const send = <T>(method: string, path: string, body?: unknown) =>
+  call<T>(path, {
+    method,
+    headers: { "Content-Type": "application/json", "Idempotency-Key": new_key() },
+    body: body === undefined ? undefined : JSON.stringify(body),
+  });
+
+// Not crypto.randomUUID, which pages over plain http do not have.
+function new_key(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 export async function get_text(path: string, signal?: AbortSignal): Promise<string> {
   const response = await fetch(path, { signal });
   const text = await response.text();
@@ -190,6 +204,17 @@ export interface AliasMove {
   time_ms: number;
   caller?: string;
   reason?: string;
+}
+
+export interface Comment {
+  comment_id: string;
+  author: string;
+  text: string; // Markdown; empty once deleted
+  created_ms: number;
+  edits: number;
+  edited_ms?: number;
+  deleted_ms?: number;
+  history?: { text: string; until_ms: number }[];
 }
 
 export interface Endpoint {

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import type { ColumnDrift, MonitorWindow } from "./api";
 import { ago_text, bytes_text, duration_text, latency_text, number_text } from "./format";
 import { place } from "./graph";
+import { blocks_of, inline } from "./markdown";
 import { density, is_drawn } from "./pages/datasets";
 import { by_strength, detail_text, quality_lines } from "./pages/endpoint";
 import { cause_text } from "./pages/pipelines";
@@ -18,6 +19,19 @@ test("values read well", () => {
   expect(duration_text(61_000)).toBe("1 min 1 s");
   expect(latency_text(1500)).toBe("1.5 ms");
   expect(ago_text(1000, 3_601_000)).toBe("1 h ago");
+});
+
+test("Markdown becomes blocks, and what looks like HTML stays text", () => {
+  expect(blocks_of("# Why\none\ntwo\n\n- a\n- b\n  more\n1. c\n> q\n```\nx < y\n```")).toEqual([
+    { kind: "heading", text: "Why" },
+    { kind: "paragraph", text: "one\ntwo" },
+    { kind: "list", is_ordered: false, items: ["a", "b more"] },
+    { kind: "list", is_ordered: true, items: ["c"] },
+    { kind: "quote", text: "q" },
+    { kind: "code", text: "x < y" },
+  ]);
+  expect(inline("<script>alert(1)</script>")).toEqual(["<script>alert(1)</script>"]);
+  expect(inline("[x](javascript:alert(1))")).toEqual(["[x](javascript:alert(1))"]);
 });
 
 test("the graph runs from left to right and ignores needs that are not there", () => {

@@ -36,6 +36,7 @@ void add_routes(http::Router& router, const Services& services) {
   add_webhook_routes(router, services);
   add_lineage_routes(router, services);
   add_run_routes(router, services);
+  add_comment_routes(router, services);
   add_model_routes(router, services);
   add_gc_routes(router, services);
 }

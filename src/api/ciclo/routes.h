@@ -20,6 +20,7 @@
 #include "serve/endpoints.h"
 #include "sql/database.h"
 #include "steps/projects.h"
+#include "tracking/comments.h"
 #include "tracking/tracking.h"
 
 // The native REST API, /api/v1: docs/reference/api.md describes every call.
@@ -35,6 +36,7 @@ struct Services {
   lineage::Lineage& lineage;
   data::DataSets& data_sets;
   tracking::Tracking& tracking;
+  tracking::Comments& comments;
   registry::Registry& registry;
   registry::History& history;
   pipeline::Pipelines& pipelines;
@@ -63,6 +65,7 @@ void add_event_routes(http::Router& router, const Services& services);
 void add_webhook_routes(http::Router& router, const Services& services);
 void add_lineage_routes(http::Router& router, const Services& services);
 void add_run_routes(http::Router& router, const Services& services);
+void add_comment_routes(http::Router& router, const Services& services);
 void add_model_routes(http::Router& router, const Services& services);
 void add_gc_routes(http::Router& router, const Services& services);
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { useState } from "preact/hooks";
 import {
   type AliasMove,
   get,
@@ -8,6 +9,7 @@ import {
   type RegisteredModel,
   segment,
 } from "../api";
+import { Comments } from "../comments";
 import { short_id, time_text } from "../format";
 import { Badge, Card, PipelineRunLink, Shown, Table, Title } from "../parts";
 import { use_load } from "../use";
@@ -124,6 +126,12 @@ export function ModelPage(props: { name: string }) {
               ]}
             />
           </Card>
+          <Comments of={`models/${segment(name)}`} />
+          {[...versions]
+            .sort((a, b) => Number(b.version) - Number(a.version))
+            .map(({ version }) => (
+              <VersionComments key={version} name={name} version={version} />
+            ))}
           <Card title="Deployment history" note="every move of an alias, newest first">
             <Table
               rows={moves}
@@ -141,6 +149,18 @@ export function ModelPage(props: { name: string }) {
         </>
       )}
     </Shown>
+  );
+}
+
+// Loaded when they are opened: a model may have many versions.
+function VersionComments(props: { name: string; version: string }) {
+  const [is_open, set_open] = useState(false);
+  const of = `models/${segment(props.name)}/versions/${props.version}`;
+  return (
+    <details class="of-version" onToggle={(event) => set_open(event.currentTarget.open)}>
+      <summary>Comments on version {props.version}</summary>
+      {is_open && <Comments of={of} title={`Version ${props.version}`} />}
+    </details>
   );
 }
 

@@ -2,6 +2,7 @@
 import { useMemo } from "preact/hooks";
 import { get, type Metric, mlflow, type Run, segment } from "../api";
 import { Chart } from "../chart";
+import { Comments } from "../comments";
 import { bytes_text, duration_text, number_text, time_text } from "../format";
 import { Badge, Card, Facts, Shown, Table, Title } from "../parts";
 import { use_load } from "../use";
@@ -82,6 +83,7 @@ export function RunPage(props: { id: string }) {
               <Artifacts run={props.id} path="" />
             </Card>
           </div>
+          <Comments of={`runs/${segment(props.id)}`} />
         </>
       )}
     </Shown>
