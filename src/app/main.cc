@@ -53,6 +53,7 @@ int main(int argc, char** argv) {
   program.serve_platform = app::serve_platform;
   program.serve_model = app::serve_model;
   program.migrate_mlflow = app::migrate_mlflow;
+  program.export_mlflow = app::export_mlflow;
   program.run_step = steps::run_job;
   try {
     return cli::run_command_line(argc, argv, program);

@@ -50,4 +50,25 @@ Result<migrate::Report> migrate_mlflow(
   return report;
 }
 
+Result<migrate::ExportReport> export_mlflow(
+    const Config& config, const cli::MlflowExportOptions& options,
+    const std::function<void(const migrate::Progress&)>& progress) {
+  TRY(const PlatformOptions platform, platform_options(config));
+  if (!std::filesystem::exists(platform.root)) {
+    return not_found("there is nothing to export: " + platform.root.string() +
+                     " does not exist; name the server's --root");
+  }
+  // Before it is opened for writing, which alone changes a file of SQLite.
+  TRY(migrate::check_export_target(options.to));
+  TRY(const auto written, migrate::MlflowDatabase::open(options.to));
+  TRY(auto to, sql::open(migrate::database_url(options.to)));
+  TRY(Root root, open_root({platform.root, platform.database_url, platform.database,
+                            platform.blobs_url, platform.blobs}));
+  SystemClock clock;
+  migrate::Export work({*root.database, *root.blobs, clock}, *to, options.artifacts, progress);
+  TRY(auto report, work.write());
+  TRY(work.verify(*written, report));
+  return report;
+}
+
 }  // namespace ciclo::app

@@ -6,6 +6,7 @@
 #include "base/config.h"
 #include "base/result.h"
 #include "cli/commands.h"
+#include "migrate/export.h"
 #include "migrate/migration.h"
 
 namespace ciclo::app {
@@ -14,6 +15,12 @@ namespace ciclo::app {
 // is locked meanwhile, and compares. A dry run into a root that is not there makes none.
 Result<migrate::Report> migrate_mlflow(
     const Config& config, const cli::MigrateOptions& options,
+    const std::function<void(const migrate::Progress&)>& progress);
+
+// Writes what the platform that the configuration names holds into an MLflow database and a
+// directory, and compares. The platform is locked meanwhile; not_found when there is none.
+Result<migrate::ExportReport> export_mlflow(
+    const Config& config, const cli::MlflowExportOptions& options,
     const std::function<void(const migrate::Progress&)>& progress);
 
 }  // namespace ciclo::app

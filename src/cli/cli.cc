@@ -80,6 +80,7 @@ class CommandLine {
     add_run_commands();
     add_server_commands();
     add_migration_commands();
+    add_export_commands();
   }
 
   int run(int argc, char** argv) {
@@ -439,6 +440,31 @@ class CommandLine {
     });
   }
 
+  void add_export_commands() {
+    auto* exported = app_.add_subcommand("export", "Take what is here to another tracking system");
+    exported->require_subcommand(1);
+    auto* mlflow = exported->add_subcommand(
+        "mlflow",
+        "Write everything into a database and a directory that MLflow's own server reads: "
+        "mlflow server --backend-store-uri URL --artifacts-destination DIR");
+    mlflow
+        ->add_option(
+            "--to", mlflow_export_.to,
+            "Database that `mlflow db upgrade URL` of MLflow 3.17 has made, and that holds "
+            "nothing yet: sqlite:///PATH or postgresql://…")
+        ->required();
+    mlflow->add_option("--artifacts", mlflow_export_.artifacts, "A new directory for the artifacts")
+        ->required();
+    add_config_flags(mlflow, {"root", "database", "blobs"});
+    on(mlflow, [this] {
+      return with_config([this](const Config& config) {
+        return export_mlflow(session_, [&](const auto& progress) {
+          return program_.export_mlflow(config, mlflow_export_, progress);
+        });
+      });
+    });
+  }
+
   // A flag for every configuration key, or for some; the strongest source wins, whatever the order.
   void add_config_flags(CLI::App* command, const std::set<std::string>& only = {}) {
     const Config defaults = program_.config_keys();
@@ -527,6 +553,7 @@ class CommandLine {
   GcOptions gc_;
   DataAddOptions add_;
   MigrateOptions migrate_;
+  MlflowExportOptions mlflow_export_;
   std::string name_;
   std::string schema_;
   std::string text_;

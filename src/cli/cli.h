@@ -32,6 +32,10 @@ struct Program {
   std::function<Result<migrate::Report>(const Config&, const MigrateOptions&,
                                         const std::function<void(const migrate::Progress&)>&)>
       migrate_mlflow;
+  // `ciclo export mlflow`, from the platform that the configuration names.
+  std::function<Result<migrate::ExportReport>(const Config&, const MlflowExportOptions&,
+                                              const std::function<void(const migrate::Progress&)>&)>
+      export_mlflow;
   // `ciclo step --spec FILE`.
   std::function<Result<void>(const std::filesystem::path& spec)> run_step;
 };

@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "cli/session.h"
 #include "cli/tracked.h"
+#include "migrate/export.h"
 #include "migrate/migration.h"
 
 // The commands, one function each. What they print goes to standard output, progress and messages
@@ -148,6 +149,15 @@ struct GcOptions {
 };
 // Removes for good what is deleted and nothing needs, and values that nothing names.
 Result<void> gc(Session& session, const GcOptions& options);
+
+struct MlflowExportOptions {
+  std::string to;         // URL of an MLflow database that holds nothing
+  std::string artifacts;  // a new directory
+};
+// The other way. data_loss when what was written differs from what is here.
+Result<void> export_mlflow(
+    Session& session, const std::function<Result<migrate::ExportReport>(
+                          const std::function<void(const migrate::Progress&)>& progress)>& run);
 
 Result<void> status(Session& session);
 Result<void> endpoints_list(Session& session);

@@ -146,4 +146,36 @@ Result<void> migrate_mlflow(
                    std::to_string(report.difference_count) + " places, which are named above");
 }
 
+Result<void> export_mlflow(Session& session,
+                           const std::function<Result<migrate::ExportReport>(
+                               const std::function<void(const migrate::Progress&)>&)>& run) {
+  auto exported = [&] {
+    Line line;
+    return run([&](const migrate::Progress& progress) { line.show(progress); });
+  }();
+  TRY(const migrate::ExportReport report, std::move(exported));
+  const auto document = json::Value::object({{"written", document_of(report.written)},
+                                             {"verified", document_of(report.verified)},
+                                             {"differences", list_of(report.differences)},
+                                             {"difference_count", report.difference_count}});
+  session.show(document, [&] {
+    const Counts& written = report.written;
+    std::printf(
+        "wrote %s experiments, %s runs with %s metric points, %s logged models, "
+        "%s registered models with %s versions, %s artifact files\n",
+        count_text(written.experiments).c_str(), count_text(written.runs).c_str(),
+        count_text(written.points).c_str(), count_text(written.models).c_str(),
+        count_text(written.registered).c_str(), count_text(written.versions).c_str(),
+        count_text(written.files).c_str());
+    std::printf(
+        "not exported: webhooks, traces, deployment history, data sets, pipelines and "
+        "endpoints\n");
+    for (const auto& text : report.differences) std::printf("differs: %s\n", text.c_str());
+    if (report.difference_count == 0) std::printf("done: what was written is what is here\n");
+  });
+  if (report.difference_count == 0) return {};
+  return data_loss("what was written differs from what is here in " +
+                   std::to_string(report.difference_count) + " places, which are named above");
+}
+
 }  // namespace ciclo::cli
