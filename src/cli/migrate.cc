@@ -168,7 +168,7 @@ Result<void> export_mlflow(Session& session,
         count_text(written.registered).c_str(), count_text(written.versions).c_str(),
         count_text(written.files).c_str());
     std::printf(
-        "not exported: webhooks, traces, deployment history, data sets, pipelines and "
+        "not exported: comments, webhooks, traces, deployment history, data sets, pipelines and "
         "endpoints\n");
     for (const auto& text : report.differences) std::printf("differs: %s\n", text.c_str());
     if (report.difference_count == 0) std::printf("done: what was written is what is here\n");
