@@ -166,21 +166,26 @@ Result<std::unique_ptr<Writer>> S3Store::create() {
   return std::unique_ptr<Writer>(new S3Writer(*this));
 }
 
+// A value that is there already is not sent again: there are services that keep an empty object
+// when a PUT is cut off, and so would lose what was acknowledged. The size tells one from the
+// other.
 Result<void> S3Store::put_bytes(const Hash& hash, std::string_view bytes) {
   for (bool spared = false; !spared;) {
+    const auto known = touch(hash);
+    if (known.ok() && *known == bytes.size()) break;
+    if (!known.ok() && known.error().code != Code::kNotFound) return known.error();
     TRY(client_.call({.method = "PUT", .key = key_of(hash), .body = bytes}));
     TRY(spared, is_spared(hash));
   }
   return {};
 }
 
-// A large value that is there already is not sent again.
 Result<void> S3Store::put_spooled(const Hash& hash, Temporary file, std::uint64_t size) {
   const std::string key = key_of(hash);
   const bool is_large = size > parts_.part_bytes();
   if (is_large) abort_old_uploads_daily();
   for (bool spared = false; !spared;) {
-    const auto known = is_large ? touch(hash) : no_such_value(hash);
+    const auto known = touch(hash);
     if (known.ok() && *known == size) break;
     if (!known.ok() && known.error().code != Code::kNotFound) return known.error();
     if (is_large) {

@@ -108,7 +108,7 @@ def start_server_with(program, tmp_path):
 
     def start(*arguments, environment=None):
         root = tmp_path / f"server-{len(started)}"
-        started.append(Server(program, root, arguments, environment))
+        started.append(Server(program, root, arguments, environment=environment))
         return started[-1]
 
     yield start

@@ -70,7 +70,7 @@ def test_a_collection_that_is_killed_leaves_nothing_dangling(start_server, tmp_p
     root = tmp_path / "root"
     runs = [make_run(server, number) for number in range(RUNS)]
     registered, active = runs[0], runs[1]
-    client = MlflowClient(server.url)
+    client = MlflowClient(server.url, server.url)
     client.create_registered_model("churn")
     client.create_model_version("churn", f"runs:/{registered}/own", run_id=registered)
     for run in runs:
@@ -105,7 +105,7 @@ def test_a_collection_that_is_killed_leaves_nothing_dangling(start_server, tmp_p
 
 def test_the_guide_says_what_the_command_does(start_server, program):
     server = start_server()
-    client = MlflowClient(server.url)
+    client = MlflowClient(server.url, server.url)
     for name in ("needed", "useless"):
         run = client.create_run("0", run_name=name)
         if name == "needed":
