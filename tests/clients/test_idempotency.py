@@ -28,6 +28,10 @@ def test_the_example_loses_and_repeats_nothing(start_server):
     while not client.search_runs(["0"]):
         time.sleep(0.05)
     server.kill()
+    # The server is back in less time than the example waits between two calls. A call is cut off
+    # here, so that there is one to be sent again.
+    with socket.create_server(("127.0.0.1", port)) as in_its_place:
+        in_its_place.accept()[0].close()
     start_server(port)
     printed, _ = example.communicate(timeout=60)
     found = re.fullmatch(r"run (\w+): (\d+) points, (\d+) calls sent again\n", printed)
