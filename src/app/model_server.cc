@@ -5,6 +5,7 @@
 
 #include "api/invocations/invocations.h"
 #include "api/oip/oip.h"
+#include "api/prometheus/prometheus.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/id.h"
@@ -60,6 +61,9 @@ struct ModelServer::Services {
         endpoints(*database, events, clock, ids, source, capture) {
     api::oip::add_routes(router, endpoints, std::string(kVersion));
     api::invocations::add_routes(router, endpoints);
+    api::prometheus::add_routes(router,
+                                {*database, endpoints, capture, [this] { return observed.stats(); },
+                                 std::string(kVersion), clock.now_ms()});
     router.add("GET", "/health",
                [](http::Request&, http::Reply reply) {
                  reply.send(http::Response::json("{\"status\":\"ok\"}"));
@@ -77,6 +81,7 @@ struct ModelServer::Services {
   OnePackage source;
   serve::Capture capture;
   serve::Endpoints endpoints;
+  ObservedServer observed;
   http::Router router;
 };
 
@@ -106,5 +111,7 @@ Result<std::unique_ptr<ModelServer>> ModelServer::open(const std::filesystem::pa
 }
 
 const http::Router& ModelServer::router() const { return services_->router; }
+
+ObservedServer& ModelServer::observed() { return services_->observed; }
 
 }  // namespace ciclo::app

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "app/observed_server.h"
 #include "base/result.h"
 #include "http/router.h"
 
@@ -19,6 +20,8 @@ class ModelServer {
   ~ModelServer();
 
   const http::Router& router() const;
+  // Whose counters GET /metrics shows.
+  ObservedServer& observed();
 
  private:
   struct Services;

@@ -10,6 +10,7 @@
 #include "api/invocations/invocations.h"
 #include "api/mlflow/routes.h"
 #include "api/oip/oip.h"
+#include "api/prometheus/prometheus.h"
 #include "api/ui/routes.h"
 #include "app/root.h"
 #include "app/webhook_ports.h"
@@ -188,6 +189,9 @@ struct Platform::Services {
         router, {tracking, logged_models, traces, artifacts, registry, webhooks, *blobs});
     api::oip::add_routes(router, endpoints, std::string(kVersion));
     api::invocations::add_routes(router, endpoints);
+    api::prometheus::add_routes(router,
+                                {*database, endpoints, capture, [this] { return observed.stats(); },
+                                 std::string(kVersion), clock.now_ms()});
     api::ui::add_routes(router);
     router.add("GET", "/health",
                [](http::Request&, http::Reply reply) {
@@ -235,6 +239,7 @@ struct Platform::Services {
   retention::Policies policies;
   std::uint64_t events_seen = 0;  // by the thread of `live`
   http::LiveStreams live;
+  ObservedServer observed;
   http::Router router;
 };
 
@@ -264,5 +269,7 @@ Result<void> Platform::start() {
 }
 
 const http::Router& Platform::router() const { return services_->router; }
+
+ObservedServer& Platform::observed() { return services_->observed; }
 
 }  // namespace ciclo::app

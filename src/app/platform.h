@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "app/observed_server.h"
 #include "app/webhook_ports.h"
 #include "base/result.h"
 #include "blob/open.h"
@@ -54,6 +55,9 @@ class Platform {
   Result<void> start();
 
   const http::Router& router() const;
+
+  // Whose counters GET /metrics shows.
+  ObservedServer& observed();
 
  private:
   struct Services;

@@ -52,18 +52,20 @@ Result<http::ServerOptions> capped(Result<http::ServerOptions> wanted) {
 }
 
 Result<void> listen_until_signal(const Config& config, const http::Router& router,
-                                 const sigset_t& signals) {
+                                 ObservedServer& observed, const sigset_t& signals) {
   SystemClock clock;
   SystemRandom random;
   TRY(const http::ServerOptions options, capped(server_options(config)));
   TRY(const auto drain_ms, drain_limit(config));
   TRY(const auto server, http::Server::start(router, clock, random, options));
+  observed.set(server.get());
   const std::string scheme = options.certificate_file.empty() ? "http" : "https";
   std::printf("ready %s://%s\n", scheme.c_str(), server->address().c_str());
   std::fflush(stdout);
   const int number = wait_for_signal(signals);
   log::info("stopping", {{"signal", number}});
   server->drain(drain_ms);
+  observed.set(nullptr);
   return {};
 }
 
@@ -76,7 +78,7 @@ Result<void> serve_platform(const Config& config) {
   TRY(options.program, this_program());
   TRY(const auto platform, Platform::open(options));
   TRY(platform->start());
-  return listen_until_signal(config, platform->router(), signals);
+  return listen_until_signal(config, platform->router(), platform->observed(), signals);
 }
 
 Result<void> serve_model(const Config& config, const std::filesystem::path& model,
@@ -84,7 +86,7 @@ Result<void> serve_model(const Config& config, const std::filesystem::path& mode
   TRY(configure_log(config));
   const sigset_t signals = block_signals();
   TRY(const auto server, ModelServer::open(model, name));
-  return listen_until_signal(config, server->router(), signals);
+  return listen_until_signal(config, server->router(), server->observed(), signals);
 }
 
 Result<std::filesystem::path> this_program() {

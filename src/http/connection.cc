@@ -132,7 +132,7 @@ void Connection::close() {
   if (std::exchange(closed_, true)) return;
   if (exchange_) {
     exchange_->abandon();
-    log_request(499);
+    record_request(499);
   }
   if (pipe_) pipe_->fail(unavailable("the client went away"));
   if (stream_) stream_->close();

@@ -23,6 +23,7 @@
 #include "http/buffers.h"
 #include "http/exchange.h"
 #include "http/parser.h"
+#include "http/request_counts.h"
 #include "http/router.h"
 #include "http/server.h"
 
@@ -44,12 +45,14 @@ struct ServerCore {
       : router(router_in),
         clock(clock_in),
         options(options_in),
-        bodies(std::make_shared<BodyBudget>(options_in.buffered_bytes_max)) {}
+        bodies(std::make_shared<BodyBudget>(options_in.buffered_bytes_max)),
+        counts(router_in) {}
 
   const Router& router;
   Clock& clock;
   const ServerOptions options;
   const std::shared_ptr<BodyBudget> bodies;  // shared with requests, which may outlive the server
+  RequestCounts counts;
   std::unique_ptr<WorkerPool> workers;
   std::unique_ptr<boost::asio::ssl::context> tls;  // null: plain
   std::atomic<bool> draining{false};
@@ -150,7 +153,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool may_keep_alive(const Answer& answer) const;
   bool take_stream();
   void answered();
-  void log_request(int status) const;
+  // Counts it, and writes its line of the access log.
+  void record_request(int status);
   void cut();
 
   void start_read();

@@ -97,7 +97,7 @@ bool Connection::take_stream() {
 
 // The whole answer is in the output.
 void Connection::answered() {
-  log_request(status_);
+  record_request(status_);
   if (pipe_) pipe_->fail(unavailable("the request was answered before its body was read"));
   pipe_.reset();
   stream_.reset();
@@ -117,10 +117,11 @@ void Connection::answered() {
   }
 }
 
-void Connection::log_request(int status) const {
+void Connection::record_request(int status) {
+  const std::int64_t microseconds = (now_ns() - begun_ns_) / 1000;
+  core_.counts.record(route_, status, microseconds);
   if (!core_.options.access_log) return;
   const Request& request = exchange_->request;
-  const std::int64_t microseconds = (now_ns() - begun_ns_) / 1000;
   log::info("request", {{"method", request.method},
                         {"path", request.path},
                         {"route", route_ == nullptr ? std::string() : route_->path},

@@ -184,13 +184,13 @@ void Router::add(std::string_view method, std::string_view path, Handler handler
     rest = segment.kind == Segment::Kind::kRest;
     if (!rest) node = &node->child(segment);
   }
-  auto route = std::make_unique<Route>(Route{std::move(handler), options, std::string(path)});
+  auto route = std::make_unique<Route>(Route{std::move(handler), options, std::string(method),
+                                             std::string(path), routes_.size()});
   auto& ends = rest ? node->rest_ends : node->ends;
   const auto inserted =
       ends.try_emplace(std::string(method), Node::End{route.get(), std::move(names)}).second;
   CHECK(inserted);
   routes_.push_back(std::move(route));
-  labels_.push_back(std::string(method) + " " + std::string(path));
 }
 
 Router::Match Router::match(std::string_view method, std::string_view raw_path) const {
@@ -203,8 +203,15 @@ Router::Match Router::match(std::string_view method, std::string_view raw_path) 
   return match;
 }
 
+std::vector<const Router::Route*> Router::routes() const {
+  std::vector<const Route*> out;
+  for (const auto& route : routes_) out.push_back(route.get());
+  return out;
+}
+
 std::vector<std::string> Router::list() const {
-  auto out = labels_;
+  std::vector<std::string> out;
+  for (const auto& route : routes_) out.push_back(route->method + " " + route->path);
   std::sort(out.begin(), out.end());
   return out;
 }

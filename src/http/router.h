@@ -46,7 +46,9 @@ class Router {
   struct Route {
     Handler handler;
     RouteOptions options;
-    std::string path;  // as added; the label of metrics and access log
+    std::string method;
+    std::string path;        // as added; the label of metrics and access log
+    std::size_t number = 0;  // its place in routes()
   };
   struct Match {
     const Route* route = nullptr;      // nullptr: no such path
@@ -56,6 +58,8 @@ class Router {
   // HEAD matches GET.
   Match match(std::string_view method, std::string_view raw_path) const;
 
+  // In the order of add; they live as long as the router.
+  std::vector<const Route*> routes() const;
   // "METHOD /path" of all routes, sorted. For the reference documentation and its test.
   std::vector<std::string> list() const;
 
@@ -72,7 +76,6 @@ class Router {
   struct Node;
   std::unique_ptr<Node> root_;
   std::vector<std::unique_ptr<Route>> routes_;
-  std::vector<std::string> labels_;  // "METHOD /path", in the order of add
   std::vector<std::pair<std::string, ErrorShape>> shapes_;
 };
 

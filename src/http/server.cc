@@ -234,6 +234,7 @@ ServerStats AsioServer::stats() const {
   stats.requests = core_.requests.load(std::memory_order_relaxed);
   stats.refused = core_.refused.load(std::memory_order_relaxed);
   stats.body_bytes_held = core_.bodies->held();
+  stats.routes = core_.counts.read();
   for (const auto& loop : loops_)
     stats.connections_open += loop->open.load(std::memory_order_relaxed);
   return stats;

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "http/request_counts.h"
 #include "http/router.h"
 #include "http/site.h"
 
@@ -51,6 +52,7 @@ struct ServerStats {
   std::uint64_t connections_open = 0;
   std::uint64_t refused = 0;          // 503 for want of a worker, a connection or body memory
   std::uint64_t body_bytes_held = 0;  // of buffered_bytes_max
+  std::vector<RouteCounts> routes;
 };
 
 class Server {

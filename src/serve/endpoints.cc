@@ -27,6 +27,7 @@ struct ServingVersion::Counters {
   std::atomic<std::uint64_t> requests{0};
   std::atomic<std::uint64_t> failures{0};
   std::atomic<std::uint64_t> rows{0};
+  std::atomic<std::uint64_t> predicting_us{0};
   std::array<std::atomic<std::uint64_t>, 24> duration_us{};
 };
 
@@ -577,6 +578,7 @@ EndpointStats Endpoints::stats(std::string_view name) const {
   out.requests = counters->requests;
   out.failures = counters->failures;
   out.rows = counters->rows;
+  out.predicting_us = counters->predicting_us;
   for (std::size_t i = 0; i < out.duration_us.size(); ++i)
     out.duration_us[i] = counters->duration_us[i];
   return out;
@@ -650,6 +652,7 @@ Result<Prediction> Endpoints::predict(const Context& ctx,
   if (prediction.ok()) {
     ++counters.requests;
     const auto us = static_cast<std::uint64_t>((state_->clock.monotonic_ns() - started_ns) / 1'000);
+    counters.predicting_us += us;
     ++counters.duration_us[std::min<std::size_t>(static_cast<std::size_t>(std::bit_width(us)),
                                                  counters.duration_us.size() - 1)];
   } else {

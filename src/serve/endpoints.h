@@ -77,6 +77,7 @@ struct EndpointStats {
   std::uint64_t requests = 0;  // answered with predictions
   std::uint64_t failures = 0;
   std::uint64_t rows = 0;
+  std::uint64_t predicting_us = 0;  // of all requests that were answered
   // Requests by duration in process: bucket i counts those below 2^i µs and not below the one
   // before.
   std::array<std::uint64_t, 24> duration_us{};
