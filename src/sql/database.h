@@ -133,9 +133,10 @@ class Database {
   // Runs the body in a transaction and commits when it returns success; rolls back otherwise. When
   // the call returns success, the changes are durable. A conflict with another transaction is
   // retried, so the body must have no other effect and may run several times; after some retries:
-  // unavailable. On SQLite all transactions run one after the other on one writer thread; those
-  // that wait are committed together (group commit), each under its own savepoint. A body that
-  // starts another transaction of the same database is a bug and ends the process.
+  // unavailable. Transactions that wait are committed together (group commit), on whichever thread:
+  // on SQLite all run one after the other on one writer thread, each under its own savepoint; on
+  // PostgreSQL the caller that comes first runs the others' bodies, too. A body that starts another
+  // transaction of the same database is a bug and ends the process.
   virtual Result<void> transaction(const std::function<Result<void>(Txn&)>& body) = 0;
 
   // Runs the body on a consistent snapshot, beside writers. Nested calls take another connection.
