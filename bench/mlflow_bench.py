@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """mlflow_bench.py PROGRAM: the tracking server beside MLflow's own, the same load in the same run.
 
-MLflow's server is the one that tests/clients pins, on SQLite, with one worker and without its job
-runner (its fastest setting there, where writers wait for one another); ours acknowledges a write
-when it is on disk (synchronous=FULL). wrk drives both where requests are many; where they are long,
-one client asks and the median counts. The runs to search are written into both databases directly.
+MLflow's server is the one that tests/clients pins. On SQLite it runs with one worker and without
+its job runner (its fastest setting there, where writers wait for one another), and a second time,
+writes only, as it starts by itself; on PostgreSQL, which waits for its disk, with four workers and
+without its job runner. Ours acknowledges a write when it is on disk (synchronous=FULL). wrk drives
+both where requests are many; where they are long, one client asks and the median counts. The runs
+to search are written into both databases directly. pgbench measures the bare inserts.
 
-CICLO_BENCH_RUNS=10000,100000 chooses how many runs are searched.
+CICLO_BENCH_RUNS=10000,100000 chooses how many runs are searched, and
+CICLO_BENCH_DATABASES=sqlite,postgresql where.
 """
 
 import http.client
@@ -16,132 +19,20 @@ import os
 import pathlib
 import random
 import re
-import signal
-import socket
-import sqlite3
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.parse
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-VENV = ROOT / ".tools" / "venv" / "bin" / "python"
+from mlflow_servers import (MLFLOW, ROOT, PostgresDatabase, SqliteFile, start_mlflow, start_ours)
+
 SECONDS = 6
 POINTS = 100_000
 FILE_BYTES = 100 << 20
 RUNS = [int(count) for count in os.environ.get("CICLO_BENCH_RUNS", "10000,100000").split(",")]
 API = "/api/2.0/mlflow/"
-
-
-class Server:
-    """A process group that answers at `url`; `database` is its SQLite file."""
-
-    def __init__(self, command, url, database, environment=None):
-        self.url, self.database = url, database
-        begun = time.monotonic()
-        self.process = subprocess.Popen(
-            command,
-            env={**os.environ, **(environment or {})},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        while not self.is_healthy():
-            if self.process.poll() is not None or time.monotonic() - begun > 300:
-                sys.exit(f"mlflow_bench: {command[0]} did not come up")
-            time.sleep(0.005)
-        self.start_ms = (time.monotonic() - begun) * 1000
-
-    def is_healthy(self):
-        try:
-            connection = http.client.HTTPConnection(self.url.split("//")[1], timeout=5)
-            connection.request("GET", "/health")
-            return connection.getresponse().status == 200
-        except OSError:
-            return False
-
-    def call(self, method, path, body=None, query=None):
-        connection = http.client.HTTPConnection(self.url.split("//")[1], timeout=600)
-        target = path + ("?" + urllib.parse.urlencode(query) if query else "")
-        connection.request(
-            method,
-            target,
-            None if body is None else json.dumps(body),
-            {"Content-Type": "application/json"},
-        )
-        answer = connection.getresponse()
-        text = answer.read()
-        if answer.status != 200:
-            sys.exit(f"mlflow_bench: {method} {path} answered {answer.status}: {text[:300]!r}")
-        return text
-
-    def resident_mib(self):
-        group, kib = os.getpgid(self.process.pid), 0
-        for status in pathlib.Path("/proc").glob("[0-9]*/status"):
-            try:
-                if os.getpgid(int(status.parent.name)) == group:
-                    kib += int(re.search(r"VmRSS:\s+(\d+)", status.read_text())[1])
-            except (OSError, TypeError):
-                continue
-        return kib / 1024
-
-    def stop(self):
-        os.killpg(self.process.pid, signal.SIGTERM)
-        try:
-            self.process.wait(30)
-        except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def start_ours(program, folder):
-    port = free_port()
-    return Server(
-        [
-            program,
-            "server",
-            "--listen",
-            f"127.0.0.1:{port}",
-            "--root",
-            str(folder / "ours"),
-            "--http-access-log",
-            "false",
-        ],
-        f"http://127.0.0.1:{port}",
-        folder / "ours" / "ciclo.db",
-    )
-
-
-def start_theirs(folder):
-    port = free_port()
-    return Server(
-        [
-            str(VENV),
-            "-m",
-            "mlflow",
-            "server",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(port),
-            "--workers",
-            "1",
-            "--backend-store-uri",
-            f"sqlite:///{folder}/mlflow.db",
-            "--artifacts-destination",
-            str(folder / "artifacts"),
-        ],
-        f"http://127.0.0.1:{port}",
-        folder / "mlflow.db",
-        {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"},
-    )
 
 
 # --- Many requests
@@ -167,13 +58,13 @@ def wrk(server, folder, clients, path, lua):
         text=True,
         check=True,
     ).stdout
-    if "Non-2xx" in done:
-        sys.exit(f"mlflow_bench: {path} answered errors: {done}")
+    failed = re.search(r"Non-2xx or 3xx responses: (\d+)", done)
     p99 = re.search(r"99%\s+([\d.]+)(us|ms|s|m)", done)
     unit = {"us": 0.001, "ms": 1, "s": 1000, "m": 60_000}[p99[2]]
     return {
         "per_second": float(re.search(r"Requests/sec:\s+([\d.]+)", done)[1]),
         "p99_ms": float(p99[1]) * unit,
+        "failed": int(failed[1]) if failed else 0,
     }
 
 
@@ -240,6 +131,17 @@ def median_ms(repetitions, call):
     return statistics.median(times)
 
 
+def in_parts(rows, size=100_000):
+    """Lists of at most so many rows: a million would take a gigabyte."""
+    part = []
+    for row in rows:
+        part.append(row)
+        if len(part) == size:
+            yield part
+            part = []
+    yield part
+
+
 def rows_of(count):
     """(name, start, metrics, params) of runs: 5 metrics, 5 params."""
     chance = random.Random(7)
@@ -252,46 +154,39 @@ def rows_of(count):
         )
 
 
-def fill_theirs(database, experiment, count):
-    with sqlite3.connect(database, timeout=60) as file:
-        for run, start, metrics, params in rows_of(count):
-            file.execute(
-                "INSERT INTO runs (run_uuid, name, source_type, user_id, status, start_time, "
-                "end_time, lifecycle_stage, artifact_uri, experiment_id) "
-                "VALUES (?, ?, 'LOCAL', 'u', 'FINISHED', ?, ?, "
-                "'active', ?, ?)",
-                (run, run[-6:], start, start + 9, f"mlflow-artifacts:/{run}", experiment),
-            )
-            file.executemany(
-                "INSERT INTO latest_metrics (key, value, timestamp, step, is_nan, run_uuid) "
-                "VALUES (?, ?, ?, 0, 0, ?)",
-                [(key, value, start, run) for key, value in metrics],
-            )
-            file.executemany(
-                "INSERT INTO params (key, value, run_uuid) VALUES (?, ?, ?)",
-                [(key, value, run) for key, value in params],
-            )
+def fill_mlflow(database, experiment, count):
+    columns = ["run_uuid", "name", "source_type", "user_id", "status", "start_time", "end_time",
+               "lifecycle_stage", "artifact_uri", "experiment_id"]
+    for part in in_parts(rows_of(count), 10_000):
+        database.insert("runs", columns, [
+            (run, run[-6:], "LOCAL", "u", "FINISHED", start, start + 9, "active",
+             f"mlflow-artifacts:/{run}", experiment) for run, start, _, _ in part])
+        nan = "false" if database.name == "postgresql" else 0
+        database.insert(
+            "latest_metrics", ["key", "value", "timestamp", "step", "is_nan", "run_uuid"],
+            [(key, value, start, 0, nan, run) for run, start, metrics, _ in part
+             for key, value in metrics])
+        database.insert("params", ["key", "value", "run_uuid"],
+                        [(key, value, run) for run, _, _, params in part for key, value in params])
 
 
 def fill_ours(database, experiment, count):
-    with sqlite3.connect(database, timeout=60) as file:
-        for run, start, metrics, params in rows_of(count):
-            number = file.execute(
-                "INSERT INTO runs (run_id, experiment_id, name, user_id, status, start_ms, end_ms, "
-                "lifecycle_stage, "
-                "artifact_uri) VALUES (?, ?, ?, 'u', 'FINISHED', ?, ?, 'active', ?)",
-                (run, experiment, run[-6:], start, start + 9, f"mlflow-artifacts:/{run}"),
-            ).lastrowid
-            file.executemany(
-                "INSERT INTO metric_series (run_number, key, step, timestamp_ms, value, is_nan, "
-                "experiment_id) VALUES (?, ?, 0, ?, ?, 0, ?)",
-                [(number, key, start, value, experiment) for key, value in metrics],
-            )
-            file.executemany(
-                "INSERT INTO run_params (run_number, key, value, experiment_id) "
-                "VALUES (?, ?, ?, ?)",
-                [(number, key, value, experiment) for key, value in params],
-            )
+    columns = ["run_id", "experiment_id", "name", "user_id", "status", "start_ms", "end_ms",
+               "lifecycle_stage", "artifact_uri"]
+    for part in in_parts(rows_of(count), 10_000):
+        database.insert("runs", columns, [
+            (run, experiment, run[-6:], "u", "FINISHED", start, start + 9, "active",
+             f"mlflow-artifacts:/{run}") for run, start, _, _ in part])
+        numbers = dict(database.select(
+            f"SELECT run_id, run_number FROM runs WHERE experiment_id = {experiment}"))
+        database.insert(
+            "metric_series",
+            ["run_number", "key", "step", "timestamp_ms", "value", "is_nan", "experiment_id"],
+            [(numbers[run], key, 0, start, value, 0, experiment) for run, start, metrics, _ in part
+             for key, value in metrics])
+        database.insert("run_params", ["run_number", "key", "value", "experiment_id"],
+                        [(numbers[run], key, value, experiment) for run, _, _, params in part
+                         for key, value in params])
 
 
 def search_load(server, fill, count, repetitions):
@@ -390,10 +285,72 @@ def artifact_load(server):
     }
 
 
-def measure(server, fill, folder, repetitions):
+def raw_artifact_load(folder):
+    """MB/s of the same bytes written to a file, without and with waiting for the disk."""
+    content, path = random.Random(1).randbytes(FILE_BYTES), folder / "raw.bin"
+    result = {}
+    for name, durable in (("page_cache_mb_s", False), ("durable_mb_s", True)):
+        begin = time.monotonic()
+        with open(path, "wb") as file:
+            for at in range(0, FILE_BYTES, 1 << 20):
+                file.write(content[at : at + (1 << 20)])
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+        result[name] = FILE_BYTES / (time.monotonic() - begin) / 1e6
+        path.unlink()
+    return result
+
+
+# --- PostgreSQL alone
+
+BARE_TABLES = """
+CREATE TABLE bare_runs (run BIGSERIAL PRIMARY KEY, name TEXT, start_ms BIGINT);
+CREATE TABLE bare_points (run BIGINT, key TEXT, step BIGINT, timestamp_ms BIGINT,
+                          value DOUBLE PRECISION, is_nan BOOLEAN);
+CREATE INDEX ON bare_points (run, key, step);
+"""
+BARE = {
+    "create_run_8": (8, "INSERT INTO bare_runs (name, start_ms) VALUES ('run', 1);"),
+    "log_metric_64": (64, "INSERT INTO bare_points VALUES (1, 'm', 0, 1700000000000, 0.5, false);"),
+    "log_batch_1000_8": (8, "INSERT INTO bare_points VALUES " + ", ".join(
+        f"({row % 10}, 'k{row % 10}', {row}, {1_700_000_000_000 + row}, {row * 0.5}, false)"
+        for row in range(1000)) + ";"),
+}
+
+
+def bare_postgres(folder, url):
+    """Transactions per second of the bare inserts, by PostgreSQL's own pgbench."""
+    PostgresDatabase.psql(url, BARE_TABLES)
+    programs = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/pgbench"))
+    pgbench = shutil.which("pgbench") or (str(programs[-1]) if programs else None)
+    if pgbench is None:
+        sys.exit("mlflow_bench: pgbench is missing: apt-get install postgresql")
+    result = {}
+    for load, (clients, statement) in BARE.items():
+        script = folder / "bare.sql"
+        script.write_text(statement)
+        done = subprocess.run(
+            [pgbench, "-n", "-f", str(script), "-c", str(clients), "-j", "2", "-T", str(SECONDS),
+             "-d", url], capture_output=True, text=True)
+        found = re.search(r"tps = ([\d.]+) \(without", done.stdout)
+        if not found:
+            sys.exit(f"mlflow_bench: pgbench: {done.stdout}{done.stderr}")
+        result[load] = {"per_second": float(found[1])}
+    return result
+
+
+# --- All of it
+
+
+def writes(server, folder):
     time.sleep(1)
-    result = {"start_ms": server.start_ms, "idle_mib": server.resident_mib()}
-    result.update(write_load(server, folder))
+    return {"start_ms": server.start_ms, "idle_mib": server.resident_mib(),
+            **write_load(server, folder)}
+
+
+def measure(server, fill, folder, repetitions):
+    result = writes(server, folder)
     for count in RUNS:
         result[f"search_{count}"] = search_load(
             server, fill, count, repetitions if count <= 10_000 else max(1, repetitions // 3)
@@ -403,21 +360,70 @@ def measure(server, fill, folder, repetitions):
     return result
 
 
+def measure_ours(server, folder):
+    result = measure(server, fill_ours, folder, 15)
+    for load in (load for load in result.values() if isinstance(load, dict)):
+        if load.get("failed"):
+            sys.exit(f"mlflow_bench: our server answered errors: {json.dumps(result)}")
+    return result
+
+
+def with_server(server, work):
+    try:
+        return work(server)
+    finally:
+        server.stop()
+
+
+def on_sqlite(program, folder):
+    ours, theirs = SqliteFile(folder / "ours" / "ciclo.db"), SqliteFile(folder / "mlflow.db")
+    result = {"ours": with_server(start_ours(program, folder, ours),
+                                  lambda server: measure_ours(server, folder))}
+    result["raw"] = raw_artifact_load(folder)
+    result["mlflow"] = with_server(start_mlflow(folder, theirs, 1),
+                                   lambda server: measure(server, fill_mlflow, folder, 3))
+    default = SqliteFile(folder / "default.db")
+    result["mlflow_default"] = with_server(start_mlflow(folder, default),
+                                           lambda server: writes(server, folder))
+    return result
+
+
+def on_postgres(program, folder, url):
+    ours, theirs = (PostgresDatabase(url, name) for name in ("ours", "mlflow"))
+    result = {"bare": bare_postgres(folder, url)}
+    result["ours"] = with_server(start_ours(program, folder, ours),
+                                 lambda server: measure_ours(server, folder))
+    result["mlflow"] = with_server(start_mlflow(folder, theirs, 4),
+                                   lambda server: measure(server, fill_mlflow, folder, 3))
+    return result
+
+
+def in_postgres(program):
+    """This program once more, with a PostgreSQL that waits for its disk."""
+    tool = ROOT / "tests" / "tools" / "postgres.py"
+    done = subprocess.run([sys.executable, str(tool), "run", "--durable", "--", sys.executable,
+                           str(pathlib.Path(__file__)), program, "--in-postgres"],
+                          stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        sys.exit("mlflow_bench: the part on PostgreSQL failed")
+    return json.loads(done.stdout)
+
+
 def main() -> int:
-    if not VENV.exists():
+    if not MLFLOW.exists():
         sys.exit("mlflow_bench: MLflow is not installed; tests/clients/run.sh PROGRAM installs it")
+    program = sys.argv[1]
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        ours, theirs = start_ours(sys.argv[1], folder), None
-        try:
-            result = {"ours": measure(ours, fill_ours, folder, 15)}
-            ours.stop()
-            theirs = start_theirs(folder)
-            result["mlflow"] = measure(theirs, fill_theirs, folder, 3)
-        finally:
-            for server in (ours, theirs):
-                if server is not None and server.process.poll() is None:
-                    server.stop()
+        if sys.argv[2:] == ["--in-postgres"]:
+            result = on_postgres(program, folder, os.environ["CICLO_TEST_POSTGRES_URL"])
+        else:
+            chosen = os.environ.get("CICLO_BENCH_DATABASES", "sqlite,postgresql").split(",")
+            result = {}
+            if "sqlite" in chosen:
+                result["sqlite"] = on_sqlite(program, folder)
+            if "postgresql" in chosen:
+                result["postgresql"] = in_postgres(program)
     print(json.dumps(result, indent=2))
     return 0
 

@@ -119,15 +119,25 @@ def of_history(result: dict):
 
 
 def of_mlflow(result: dict):
+    for engine, name in (("sqlite", "SQLite"), ("postgresql", "PostgreSQL")):
+        if engine in result:
+            for what, beside, ratio in of_mlflow_on(result[engine]):
+                yield f"{name}: {what}", beside, ratio
+
+
+WRITES = (("create_run_8", "create a run, 8 clients"),
+          ("log_metric_64", "log one metric, 64 clients"),
+          ("log_batch_1000_8", "log-batch of 1,000 metrics, 8 clients"))
+
+
+def of_mlflow_on(result: dict):
     ours, theirs = result["ours"], result["mlflow"]
-    for load, what in (("create_run_8", "create a run, 8 clients"),
-                       ("log_metric_64", "log one metric, 64 clients"),
-                       ("log_batch_1000_8", "log-batch of 1,000 metrics, 8 clients")):
-        yield (f"{what}: {ours[load]['per_second']:,.0f} requests/s, p99 "
-               f"{ours[load]['p99_ms']:,.1f} ms",
-               f"MLflow: {theirs[load]['per_second']:,.1f} requests/s, p99 "
-               f"{theirs[load]['p99_ms']:,.0f} ms",
-               ours[load]["per_second"] / theirs[load]["per_second"])
+    yield from of_mlflow_writes(ours, theirs, "MLflow")
+    if "mlflow_default" in result:
+        yield from of_mlflow_writes(ours, result["mlflow_default"], "MLflow as it starts by itself")
+    for load, what in WRITES if "bare" in result else ():
+        mine, bare = ours[load]["per_second"], result["bare"][load]["per_second"]
+        yield (f"{what}: {mine:,.0f} requests/s", f"bare inserts: {bare:,.0f}/s", mine / bare)
     for load in (key for key in ours if key.startswith("search_")):
         runs = int(load.removeprefix("search_"))
         for part, what in (("filtered_ms", "metric and param filter, ordered by a metric"),
@@ -136,15 +146,30 @@ def of_mlflow(result: dict):
             yield (f"{runs:,} runs, {what}: {ours[load][part]:.1f} ms",
                    f"MLflow: {theirs[load][part]:,.1f} ms", theirs[load][part] / ours[load][part])
     for part, what in (("history_ms", "history of 100,000 points"),
-                       ("sampled_ms", "320 points of them, sampled"), ("start_ms", "cold start"),
-                       ("idle_mib", "idle memory, MiB")):
-        yield (f"{what}: {ours[part]:.1f}" + ("" if "mib" in part else " ms"),
-               f"MLflow: {theirs[part]:,.1f}" + ("" if "mib" in part else " ms"),
+                       ("sampled_ms", "320 points of them, sampled")):
+        yield (f"{what}: {ours[part]:.1f} ms", f"MLflow: {theirs[part]:,.1f} ms",
                theirs[part] / ours[part])
     for part, what in (("up_mb_s", "artifact of 100 MiB up"), ("down_mb_s", "and down")):
         yield (f"{what}: {ours['artifact'][part]:,.0f} MB/s",
                f"MLflow: {theirs['artifact'][part]:,.0f} MB/s",
                ours["artifact"][part] / theirs["artifact"][part])
+    if "raw" in result:
+        mine, raw = ours["artifact"]["up_mb_s"], result["raw"]
+        yield (f"artifact of 100 MiB up, on disk when answered: {mine:,.0f} MB/s",
+               f"a file and its fsync: {raw['durable_mb_s']:,.0f} MB/s; without fsync "
+               f"{raw['page_cache_mb_s']:,.0f} MB/s", mine / raw["durable_mb_s"])
+
+
+def of_mlflow_writes(ours: dict, theirs: dict, name: str):
+    for load, what in WRITES:
+        mine, other = ours[load], theirs[load]
+        errors = f", {other['failed']} answered with errors" if other["failed"] else ""
+        yield (f"{what}: {mine['per_second']:,.0f} requests/s, p99 {mine['p99_ms']:,.1f} ms",
+               f"{name}: {other['per_second']:,.1f} requests/s, p99 {other['p99_ms']:,.0f} ms"
+               f"{errors}", mine["per_second"] / other["per_second"])
+    for part, what, unit in (("start_ms", "cold start", "ms"), ("idle_mib", "idle memory", "MiB")):
+        yield (f"{what}: {ours[part]:.1f} {unit}", f"{name}: {theirs[part]:,.1f} {unit}",
+               theirs[part] / ours[part])
 
 
 def of_pipeline(result: dict):
