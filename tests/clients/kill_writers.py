@@ -23,6 +23,7 @@ import argparse
 import collections
 import http.client
 import json
+import math
 import os
 import pathlib
 import random
@@ -48,6 +49,7 @@ def main():
     parser.add_argument("--program", required=True)
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--kill-every", type=float, default=20)
+    parser.add_argument("--kills-min", type=int, default=2)
     parser.add_argument("--restart-database-every", type=float, default=45)
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
@@ -109,15 +111,20 @@ def spread(times_ms):
 
 
 def disturb(arguments, server, began, writers):
-    """Kills the server, and restarts the database, until the time is over."""
+    """Kills the server, and restarts the database, until the time is over.
+
+    And until there were enough of these: on a slow machine that takes longer."""
     end = began + arguments.seconds
     next_kill = began + arguments.kill_every
-    next_restart = began + arguments.restart_database_every if database_url() else end
-    while time.monotonic() < end:
-        time.sleep(max(0, min(next_kill, next_restart, end) - time.monotonic()))
+    next_restart = began + arguments.restart_database_every if database_url() else math.inf
+
+    def is_enough():
+        restarted = not database_url() or server.database_restarts_ms
+        return time.monotonic() >= end and server.kills >= arguments.kills_min and restarted
+
+    while not is_enough():
+        time.sleep(max(0, min(next_kill, next_restart) - time.monotonic()))
         if not all(writer.is_alive() for writer in writers):
-            return
-        if time.monotonic() >= end:
             return
         if next_restart <= next_kill:
             server.restart_database()
