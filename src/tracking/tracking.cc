@@ -2,6 +2,8 @@
 #include "tracking/tracking.h"
 
 #include <limits>
+#include <map>
+#include <string>
 #include <unordered_set>
 #include <utility>
 
@@ -86,6 +88,14 @@ Result<std::vector<Tag>> checked_tags(std::span<const Tag> tags) {
   return out;
 }
 
+// By key, with the value that was given last: as the tags are stored.
+void keep_last_of_each(std::vector<Tag>& tags) {
+  std::map<std::string, std::string> values;
+  for (auto& tag : tags) values[tag.key] = std::move(tag.value);
+  tags.clear();
+  for (auto& [key, value] : values) tags.push_back({key, std::move(value)});
+}
+
 Result<void> check_count(std::string_view what, std::size_t count, std::size_t count_max) {
   if (count <= count_max) return {};
   return invalid_argument("a request holds at most " + std::to_string(count_max) + " " +
@@ -132,6 +142,7 @@ Result<Run> Tracking::create_run(const Context& context, const NewRun& wanted) {
                                     : generated_name(random_);
   if (name_tag == nullptr) tags.push_back({std::string(kRunNameTag), info.name});
   TRY(check_length("run name", info.name, kTagValueLengthMax));
+  keep_last_of_each(tags);
   return sql::once(database_, context, [&](sql::Txn& txn) -> Result<Run> {
     TRY(const std::int64_t number, store::experiment_number(info.experiment_id));
     TRY(const auto experiment, store::find_experiment(txn, context.workspace, number));
@@ -148,7 +159,8 @@ Result<Run> Tracking::create_run(const Context& context, const NewRun& wanted) {
     row.info.artifact_uri = experiment->artifact_location + "/" + info.run_id.str() + "/artifacts";
     TRY(row.number, store::insert_run(txn, row.info));
     TRY(store::put_tags(txn, row, tags));
-    return load(txn, std::move(row));
+    // Nothing else can be there: reading it back would take longer than writing it.
+    return Run{.info = row.info, .tags = tags};
   });
 }
 

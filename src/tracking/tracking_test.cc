@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "base/json_fields.h"
 #include "tracking/test_services.h"
 
 namespace ciclo::tracking {
@@ -65,6 +66,18 @@ TEST_P(TrackingTest, a_run_without_a_name_gets_one_and_the_tag_repeats_it) {
   const Tag renamed{"mlflow.runName", "new name"};
   ASSERT_TRUE(tracking.set_tags(context, run->info.run_id, std::span(&renamed, 1)).ok());
   EXPECT_EQ(tracking.run_info(context, run->info.run_id)->name, "new name");
+}
+
+TEST_P(TrackingTest, a_new_run_is_answered_as_it_is_read_back) {
+  NewRun wanted;
+  wanted.name = "first";
+  wanted.tags = {{"z", "1"}, {"Ä", "2"}, {"z", "3"}, {"a.b", "4"}};
+  const auto made = tracking.create_run(context, wanted);
+  ASSERT_TRUE(made.ok());
+  const auto read = tracking.run(context, made->info.run_id);
+  ASSERT_TRUE(read.ok());
+  EXPECT_EQ(json::write(*made), json::write(*read));
+  EXPECT_EQ(made->tags.size(), 4U);
 }
 
 TEST_P(TrackingTest, latest_metric_is_the_greatest_step_then_timestamp_then_value) {
