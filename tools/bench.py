@@ -188,6 +188,18 @@ def of_predict(result: dict):
                one["ratio_p50"])
 
 
+def of_s3(result: dict):
+    rates = result["mb_s"]
+    for part, beside, what in (("up", "curl_up", "artifact of 100 MiB up, S3 store"),
+                               ("down", "curl_down", "and down, from the store"),
+                               ("down_cached", "curl_down", "and down, from the cache")):
+        yield (f"{what}: {rates[part]:,.0f} MB/s", f"curl and the store: {rates[beside]:,.0f} MB/s",
+               rates[part] / rates[beside])
+    yield (f"memory after 5 uploads of 100 MiB to S3: {result['resident_mib_after_uploads']:.1f} "
+           "MiB", f"idle: {result['idle_mib']:.1f} MiB",
+           result["resident_mib_after_uploads"] / result["idle_mib"])
+
+
 def of_serve(result: dict):
     for one in result["results"]:
         layers, bare = ("endpoint", "oip_body_to_body"), one["runtime"]["p50_us"]
@@ -219,7 +231,7 @@ def of_sql(result: dict):
 
 # For each measurement: (what, beside what, ratio) of every row.
 SUMMARIES = {"client": of_client, "history": of_history, "http": of_http, "mlflow": of_mlflow,
-             "pipeline": of_pipeline, "predict": of_predict, "serve": of_serve,
+             "pipeline": of_pipeline, "predict": of_predict, "s3": of_s3, "serve": of_serve,
              "server": of_server, "sql": of_sql}
 
 
