@@ -62,9 +62,9 @@ Result<Temporary> Cache::create() const { return Temporary::create(temporary_); 
 Result<std::optional<std::string>> Cache::find(const Hash& hash) {
   TRY(check_hash(hash));
   std::unique_lock lock(mutex_);
-  const auto found = entries_.find(hash);
-  if (found == entries_.end()) return std::nullopt;
-  if (found->second.is_checked) return std::optional(give_out(hash, found->second));
+  Entry* const found = known(hash);
+  if (found == nullptr) return std::nullopt;
+  if (found->is_checked) return std::optional(give_out(hash, *found));
   lock.unlock();
   // Found at opening: `get` checks it, and there is nothing to bring unless it is broken.
   auto checked = get(hash, [&](Temporary&) -> Result<void> { return not_found(hash); });
@@ -78,8 +78,8 @@ Result<std::string> Cache::get(const Hash& hash,
   TRY(check_hash(hash));
   std::unique_lock lock(mutex_);
   brought_.wait(lock, [&] { return !under_way_.contains(hash); });
-  auto found = entries_.find(hash);
-  if (found != entries_.end() && found->second.is_checked) return give_out(hash, found->second);
+  Entry* const found = known(hash);
+  if (found != nullptr && found->is_checked) return give_out(hash, *found);
   under_way_.insert(hash);
   lock.unlock();
   Result<std::string> got = [&]() -> Result<std::string> {
@@ -134,6 +134,14 @@ Result<std::string> Cache::put(const Hash& hash, Temporary file) {
   std::string path = give_out(hash, entry->second);
   make_room();
   return path;
+}
+
+Cache::Entry* Cache::known(const Hash& hash) {
+  const auto found = entries_.find(hash);
+  if (found == entries_.end()) return nullptr;
+  if (::access(path_of(hash).c_str(), F_OK) == 0) return &found->second;
+  drop(hash);
+  return nullptr;
 }
 
 std::string Cache::give_out(const Hash& hash, Entry& entry) {

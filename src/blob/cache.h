@@ -25,6 +25,8 @@ namespace ciclo::blob {
 // bytes than the limit; but what was asked for a short while ago stays, because its reader may not
 // have opened it yet. One process uses a directory at a time. Safe to share between threads.
 //
+// Whoever needs the room may remove copies meanwhile; they are brought again.
+//
 // Nothing here needs to survive power loss, so nothing is synced: a copy that was here before the
 // cache was opened is checked against its hash before it is given out for the first time.
 struct CacheLimits {
@@ -74,7 +76,8 @@ class Cache {
 
   std::filesystem::path path_of(const Hash& hash) const;
   void take_stock();
-  // With the mutex held.
+  // With the mutex held. `known` forgets a copy that somebody else has removed.
+  Entry* known(const Hash& hash);
   std::string give_out(const Hash& hash, Entry& entry);
   void make_room();
   void drop(const Hash& hash);

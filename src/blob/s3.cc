@@ -26,6 +26,8 @@ namespace {
 constexpr std::size_t kBufferBytesMax = 1 << 18;  // of a value that is gathered in memory
 constexpr std::uint64_t kPartBytesMin = 5 << 20;  // of all parts but the last
 constexpr std::int64_t kSweepEveryMs = 86'400'000;
+constexpr std::int64_t kSecondMs = 1'000;  // what the service's times are rounded to
+constexpr int kWritesMax = 10;             // of one value, before the service is not believed
 
 class S3Store final : public Store, public Remote {
  public:
@@ -72,8 +74,11 @@ class S3Store final : public Store, public Remote {
   std::string key_of(const Hash& hash) const {
     return prefix_ + "objects/" + hash.substr(0, 2) + "/" + hash.substr(2);
   }
-  // What a removal of the value writes before it looks at its age (blob/store.h).
-  std::string marker_of(const Hash& hash) const { return prefix_ + "condemned/" + hash; }
+  // Below this are the markers of the value, which its removals write before they look at its age
+  // (blob/store.h). Each removal has one of its own: one that is over must not take away what still
+  // speaks for another.
+  std::string markers_of(const Hash& hash) const { return condemned() + hash + "-"; }
+  std::string condemned() const { return prefix_ + "condemned/"; }
   // not_found in the words that all stores use.
   Error named(const Error& error, const Hash& hash) const {
     return error.code == Code::kNotFound ? no_such_value(hash) : error;
@@ -83,21 +88,35 @@ class S3Store final : public Store, public Remote {
                      const std::function<Result<void>(std::string_view)>& piece);
   // An object of the bucket becomes the value with this hash.
   Result<void> adopt(const std::string& key, const Hash& hash, std::uint64_t size);
-  // Uploads that were never completed, and what clients completed and nobody named.
+  // Uploads that were never completed, what clients completed and nobody named, and markers that
+  // count for nothing any more.
   Result<Leftovers> sweep_bucket(std::int64_t before_ms, Sweep sweep);
-  // An object's size, and how long ago it was written, by the clock of the service.
-  struct Look {
+  Result<void> sweep_objects(const std::string& prefix, std::int64_t before_ms, Sweep sweep,
+                             Leftovers& left);
+  struct Object {
+    std::string key;
     std::uint64_t size = 0;
-    std::int64_t modified_ms = 0;
-    std::int64_t age_ms = 0;
+    std::int64_t modified_ms = 0;  // by our clock, to a second
   };
-  Result<Look> look(const std::string& key);
-  // Whether a value that was just written is there and no removal of it is under way. Otherwise it
+  Result<Object> look(const std::string& key);
+  std::int64_t age_ms(const Object& object) const { return clock_->now_ms() - object.modified_ms; }
+  // Sends a value until it is there to stay. unavailable when the service keeps losing it.
+  Result<void> write(const Hash& hash, std::uint64_t size,
+                     const std::function<Result<void>()>& send);
+  // A value that was just written, if it is there and no removal of it is under way. Otherwise it
   // has to be written again, after a moment that this waits for.
-  Result<bool> is_spared(const Hash& hash);
+  Result<std::optional<Object>> spared(const Hash& hash);
+  // Whether a removal of the value may be under way.
+  Result<bool> is_condemned(const Hash& hash);
+  // The part of a removal between marker and marker.
+  struct Removal {
+    Result<bool> is_removed;
+    bool is_pending = false;  // the deletion was sent, and may still be carried out
+  };
+  Removal remove_marked(const Hash& hash, std::int64_t before_ms, std::int64_t begun_ns);
   // Calls `on_object` for all objects below a prefix.
   Result<void> list_objects(const std::string& prefix,
-                            const std::function<Result<void>(std::string_view object)>& on_object);
+                            const std::function<Result<void>(const Object&)>& on_object);
 
   const std::unique_ptr<Clock> clock_;
   SystemRandom random_;
@@ -166,75 +185,81 @@ Result<std::unique_ptr<Writer>> S3Store::create() {
   return std::unique_ptr<Writer>(new S3Writer(*this));
 }
 
-// A value that is there already is not sent again: there are services that keep an empty object
-// when a PUT is cut off, and so would lose what was acknowledged. The size tells one from the
-// other.
-Result<void> S3Store::put_bytes(const Hash& hash, std::string_view bytes) {
-  for (bool spared = false; !spared;) {
+// A value that is there already is not sent again, unless it has not the size that it must have.
+// One that was just sent may need to be touched: there are services (Amazon's) that give an object
+// which came in parts the time at which its upload was begun, and a large one may take hours.
+Result<void> S3Store::write(const Hash& hash, std::uint64_t size,
+                            const std::function<Result<void>()>& send) {
+  for (int sent = 0;; ++sent) {
     const auto known = touch(hash);
-    if (known.ok() && *known == bytes.size()) break;
+    if (known.ok() && *known == size) return {};
     if (!known.ok() && known.error().code != Code::kNotFound) return known.error();
-    TRY(client_.call({.method = "PUT", .key = key_of(hash), .body = bytes}));
-    TRY(spared, is_spared(hash));
+    if (sent == kWritesMax) break;
+    TRY(send());
+    TRY(const auto kept, spared(hash));
+    if (kept && kept->size == size && age_ms(*kept) < kTouchSlackMs) return {};
   }
-  return {};
+  return unavailable(client_.name() + " does not keep what it acknowledges: blob " + hash +
+                     " was sent " + std::to_string(kWritesMax) + " times and is not there whole");
+}
+
+Result<void> S3Store::put_bytes(const Hash& hash, std::string_view bytes) {
+  return write(hash, bytes.size(), [&]() -> Result<void> {
+    TRY(client_.call({.method = "PUT", .key = key_of(hash), .body = bytes}));
+    return {};
+  });
 }
 
 Result<void> S3Store::put_spooled(const Hash& hash, Temporary file, std::uint64_t size) {
   const std::string key = key_of(hash);
   const bool is_large = size > parts_.part_bytes();
   if (is_large) abort_old_uploads_daily();
-  for (bool spared = false; !spared;) {
-    const auto known = touch(hash);
-    if (known.ok() && *known == size) break;
-    if (!known.ok() && known.error().code != Code::kNotFound) return known.error();
-    if (is_large) {
-      TRY(parts_.put(key, file.descriptor(), size));
-    } else {
-      TRY(client_.call(
-          {.method = "PUT", .key = key, .file = file.descriptor(), .file_bytes = size}));
-    }
-    TRY(spared, is_spared(hash));
-  }
+  TRY(write(hash, size, [&]() -> Result<void> {
+    if (is_large) return parts_.put(key, file.descriptor(), size);
+    TRY(client_.call({.method = "PUT", .key = key, .file = file.descriptor(), .file_bytes = size}));
+    return {};
+  }));
   TRY(cache_->put(hash, std::move(file)));
   return {};
 }
 
 Result<void> S3Store::adopt(const std::string& key, const Hash& hash, std::uint64_t size) {
-  for (bool spared = false; !spared;) {
-    const auto known = touch(hash);
-    if (known.ok() && *known == size) return {};
-    if (!known.ok() && known.error().code != Code::kNotFound) return known.error();
-    TRY(parts_.copy(key, key_of(hash), size));
-    TRY(spared, is_spared(hash));
-  }
-  return {};
+  return write(hash, size, [&] { return parts_.copy(key, key_of(hash), size); });
 }
 
+// Where there is no prefix, what others keep in the bucket is not ours to tidy up.
 Result<Store::Leftovers> S3Store::sweep_bucket(std::int64_t before_ms, Sweep sweep) {
-  TRY(auto left, parts_.sweep(prefix_, before_ms, sweep));
-  TRY(list_objects(prefix_ + "uploads/", [&](std::string_view object) -> Result<void> {
-    const auto key = xml_text(object, "Key");
-    const auto size = parse_int(xml_text(object, "Size").value_or(""));
-    const auto time = time_of_listing(xml_text(object, "LastModified").value_or(""));
-    if (!key || !size || *size < 0 || !time || *time >= before_ms) return {};
-    if (sweep == Sweep::kRemove) TRY(client_.call({.method = "DELETE", .key = *key}));
-    ++left.count;
-    left.bytes += static_cast<std::uint64_t>(*size);
-    return {};
-  }));
+  Leftovers left;
+  for (const auto* const folder : {"objects/", "uploads/"}) {
+    TRY(const auto some, parts_.sweep(prefix_ + folder, before_ms, sweep));
+    left.count += some.count;
+    left.bytes += some.bytes;
+  }
+  TRY(sweep_objects(prefix_ + "uploads/", before_ms, sweep, left));
+  const std::int64_t expired_ms = clock_->now_ms() - removal_time_max_ms_ - kSecondMs;
+  TRY(sweep_objects(condemned(), std::min(before_ms, expired_ms), sweep, left));
   return left;
 }
 
-Result<S3Store::Look> S3Store::look(const std::string& key) {
+Result<void> S3Store::sweep_objects(const std::string& prefix, std::int64_t before_ms, Sweep sweep,
+                                    Leftovers& left) {
+  return list_objects(prefix, [&](const Object& object) -> Result<void> {
+    if (object.modified_ms >= before_ms) return {};
+    if (sweep == Sweep::kRemove) TRY(client_.call({.method = "DELETE", .key = object.key}));
+    ++left.count;
+    left.bytes += object.size;
+    return {};
+  });
+}
+
+Result<S3Store::Object> S3Store::look(const std::string& key) {
   TRY(const auto found, client_.call({.method = "HEAD", .key = key}));
   const auto bytes = parse_int(found.header("content-length"));
   const auto modified_ms = time_of_header(found.header("last-modified"));
   if (!bytes || *bytes < 0 || !modified_ms) {
     return internal(client_.name() + " does not tell an object's size and time");
   }
-  const auto now_ms = time_of_header(found.header("date")).value_or(clock_->now_ms());
-  return Look{static_cast<std::uint64_t>(*bytes), *modified_ms, now_ms - *modified_ms};
+  return Object{key, static_cast<std::uint64_t>(*bytes), client_.local_time(found, *modified_ms)};
 }
 
 Result<std::uint64_t> S3Store::size(const Hash& hash) {
@@ -250,82 +275,104 @@ Result<std::uint64_t> S3Store::touch(const Hash& hash) {
   while (true) {
     const auto found = look(key);
     if (!found.ok()) return named(found.error(), hash);
-    if (found->age_ms >= kTouchSlackMs) {
+    if (age_ms(*found) >= kTouchSlackMs) {
       const auto renewed = parts_.copy(key, key, found->size);
       if (!renewed.ok()) return named(renewed.error(), hash);
     }
-    TRY(const bool spared, is_spared(hash));
-    if (spared) return found->size;
+    TRY(const auto kept, spared(hash));
+    if (kept) return kept->size;
   }
 }
 
 // A removal that began before the value was written and ended before this looks for its marker has
 // taken the value with it; one that begins later sees a young object. So the object is looked for
 // after the marker.
-Result<bool> S3Store::is_spared(const Hash& hash) {
+Result<std::optional<S3Store::Object>> S3Store::spared(const Hash& hash) {
   constexpr std::chrono::milliseconds kMoment(50);
-  const auto marker = look(marker_of(hash));
-  const bool is_marked = marker.ok() && marker->age_ms <= removal_time_max_ms_;
-  if (!marker.ok() && marker.error().code != Code::kNotFound) return marker.error();
-  if (is_marked) {
+  TRY(const bool is_condemned, this->is_condemned(hash));
+  if (is_condemned) {
     client_.pause(kMoment);
-    return false;
+    return std::optional<Object>();
   }
-  const auto object = look(key_of(hash));
-  if (!object.ok() && object.error().code != Code::kNotFound) return object.error();
-  return object.ok();
+  auto object = look(key_of(hash));
+  if (object.ok()) return std::optional(std::move(object).value());
+  if (object.error().code == Code::kNotFound) return std::optional<Object>();
+  return object.error();
+}
+
+Result<bool> S3Store::is_condemned(const Hash& hash) {
+  bool is_condemned = false;
+  TRY(list_objects(markers_of(hash), [&](const Object& marker) -> Result<void> {
+    is_condemned = is_condemned || age_ms(marker) <= removal_time_max_ms_;
+    return {};
+  }));
+  return is_condemned;
+}
+
+Result<bool> S3Store::remove_untouched(const Hash& hash, std::int64_t before_ms) {
+  TRY(check_hash(hash));
+  const std::int64_t begun_ns = clock_->monotonic_ns();
+  const std::string marker = markers_of(hash) + std::to_string(random_.next());
+  TRY(client_.call({.method = "PUT", .key = marker}));
+  const Removal removal = remove_marked(hash, before_ms, begun_ns);
+  // A deletion that is carried out after the marker is gone would undo a commit. So this marker
+  // stays, and holds up who writes the value, until it is too old to count.
+  if (removal.is_pending) return removal.is_removed;
+  TRY(client_.call({.method = "DELETE", .key = marker}));
+  return removal.is_removed;
 }
 
 // The deletion is sent once and in time: one that arrived after the marker counts for nothing would
 // undo a commit.
-Result<bool> S3Store::remove_untouched(const Hash& hash, std::int64_t before_ms) {
-  TRY(check_hash(hash));
-  const std::int64_t begun_ns = clock_->monotonic_ns();
-  const std::string marker = marker_of(hash);
-  TRY(client_.call({.method = "PUT", .key = marker}));
-  const auto removed = [&]() -> Result<bool> {
-    const auto found = look(key_of(hash));
-    if (!found.ok() && found.error().code == Code::kNotFound) return false;
-    if (!found.ok()) return found.error();
-    // Times have whole seconds: this one may be that of any moment of its second.
-    if (found->modified_ms + 999 >= before_ms) return false;
-    if ((clock_->monotonic_ns() - begun_ns) / 1'000'000 > removal_time_max_ms_ / 2) {
-      return deadline_exceeded(client_.name() + " is too slow to remove a blob safely");
-    }
-    TRY(client_.call_once({.method = "DELETE", .key = key_of(hash)}));
-    cache_->remove(hash);
-    return true;
-  }();
-  TRY(client_.call({.method = "DELETE", .key = marker}));
-  return removed;
+S3Store::Removal S3Store::remove_marked(const Hash& hash, std::int64_t before_ms,
+                                        std::int64_t begun_ns) {
+  const auto found = look(key_of(hash));
+  if (!found.ok() && found.error().code == Code::kNotFound) return {false};
+  if (!found.ok()) return {found.error()};
+  if (found->modified_ms + kSecondMs >= before_ms) return {false};
+  if ((clock_->monotonic_ns() - begun_ns) / 1'000'000 > removal_time_max_ms_ / 2) {
+    return {deadline_exceeded(client_.name() + " is too slow to remove a blob safely")};
+  }
+  const auto deleted = client_.call_once({.method = "DELETE", .key = key_of(hash)});
+  if (!deleted.ok()) {
+    const Code code = deleted.error().code;
+    return {deleted.error(), code == Code::kUnavailable || code == Code::kDeadlineExceeded};
+  }
+  cache_->remove(hash);
+  return {true};
 }
 
-Result<void> S3Store::list_objects(
-    const std::string& prefix,
-    const std::function<Result<void>(std::string_view object)>& on_object) {
+Result<void> S3Store::list_objects(const std::string& prefix,
+                                   const std::function<Result<void>(const Object&)>& on_object) {
   std::string more;
   do {
     S3Request list{.query = {{"list-type", "2"}, {"prefix", prefix}}};
     if (!more.empty()) list.query.emplace_back("continuation-token", more);
     TRY(const auto listed, client_.call(list));
-    for (const auto object : xml_elements(listed.body, "Contents")) TRY(on_object(object));
-    more = xml_text(listed.body, "NextContinuationToken").value_or("");
+    for (const auto found : xml_elements(listed.body, "Contents")) {
+      const auto key = xml_text(found, "Key");
+      const auto size = parse_int(xml_text(found, "Size").value_or(""));
+      const auto time = time_of_listing(xml_text(found, "LastModified").value_or(""));
+      if (!key || !key->starts_with(prefix) || !size || *size < 0 || !time) continue;
+      TRY(on_object({*key, static_cast<std::uint64_t>(*size), client_.local_time(listed, *time)}));
+    }
+    const std::string next = xml_text(listed.body, "NextContinuationToken").value_or("");
+    if (!next.empty() && next == more) {
+      return internal(client_.name() + " lists its objects in a circle");
+    }
+    more = next;
   } while (!more.empty());
   return {};
 }
 
 Result<void> S3Store::list(const std::function<Result<void>(const Stored&)>& on_value) {
   const std::string prefix = prefix_ + "objects/";
-  return list_objects(prefix, [&](std::string_view object) -> Result<void> {
-    const std::string key = xml_text(object, "Key").value_or("");
-    const auto size = parse_int(xml_text(object, "Size").value_or(""));
-    const auto time = time_of_listing(xml_text(object, "LastModified").value_or(""));
-    if (!key.starts_with(prefix) || !size || *size < 0 || !time) return {};
-    const std::string name = key.substr(prefix.size());
+  return list_objects(prefix, [&](const Object& object) -> Result<void> {
+    const std::string name = object.key.substr(prefix.size());
     if (name.size() != 65 || name[2] != '/') return {};
     const Hash hash = name.substr(0, 2) + name.substr(3);
     if (!check_hash(hash).ok()) return {};
-    return on_value({hash, static_cast<std::uint64_t>(*size), *time});
+    return on_value({hash, object.size, object.modified_ms});
   });
 }
 
@@ -341,12 +388,16 @@ Result<Store::Leftovers> S3Store::sweep_leftovers(std::int64_t before_ms, Sweep 
 Result<void> S3Store::read(const Hash& hash, std::uint64_t offset, std::uint64_t length,
                            const std::function<Result<void>(std::string_view)>& piece) {
   TRY(const auto copy, copy_at_hand(hash));
-  if (copy) {
-    std::uint64_t size = 0;
-    TRY(const Descriptor file, open_value(*copy, hash, size));
-    return read_value(file, hash, size, offset, length, piece);
-  }
-  return fetch(hash, offset, length, piece);
+  std::uint64_t size = 0;
+  if (!copy) return fetch(hash, offset, length, piece);
+  const auto file = open_value(*copy, hash, size);
+  // Somebody made room on the disk.
+  if (!file.ok() && file.error().code == Code::kNotFound) return fetch(hash, offset, length, piece);
+  if (!file.ok()) return file.error();
+  auto read = read_value(*file, hash, size, offset, length, piece);
+  // The disk has damaged the copy; the next reader shall have the value of the bucket.
+  if (!read.ok() && read.error().code == Code::kDataLoss) cache_->remove(hash);
+  return read;
 }
 
 Result<void> S3Store::fetch(const Hash& hash, std::uint64_t offset, std::uint64_t length,

@@ -233,15 +233,17 @@ std::string S3Client::name() const {
 }
 
 Result<S3Answer> S3Client::call(const S3Request& request) {
+  TRY(const Proof proof, proof_of(request));
   for (int number = 1;; ++number) {
-    Outcome outcome = attempt(request, nullptr);
+    Outcome outcome = attempt(request, proof, nullptr);
     if (!outcome.may_pass || number >= options_.attempts_max) return std::move(outcome.answer);
     wait_before(number);
   }
 }
 
 Result<S3Answer> S3Client::call_once(const S3Request& request) {
-  return attempt(request, nullptr).answer;
+  TRY(const Proof proof, proof_of(request));
+  return attempt(request, proof, nullptr).answer;
 }
 
 std::string S3Client::source_of(const std::string& key) const {
@@ -251,13 +253,12 @@ std::string S3Client::source_of(const std::string& key) const {
 Result<void> S3Client::read(const std::string& key, std::uint64_t offset, std::uint64_t length,
                             const std::function<void(std::uint64_t)>& size, const Piece& piece) {
   std::uint64_t left = length;
-  bool is_first = true;
   for (int number = 1;; ++number) {
     S3Request request{.key = key};
     if (const auto range = range_of(offset, left); !range.empty()) request.headers["range"] = range;
-    Outcome outcome = attempt(request, &piece);
-    if (outcome.answer.ok() && is_first) size(size_of(*outcome.answer));
-    is_first = is_first && outcome.delivered == 0;
+    TRY(const Proof proof, proof_of(request));
+    Outcome outcome = attempt(request, proof, &piece);
+    if (outcome.answer.ok()) size(size_of(*outcome.answer));
     if (outcome.delivered > 0) number = 1;
     offset += outcome.delivered;
     left -= std::min(left, outcome.delivered);
@@ -283,6 +284,11 @@ void S3Client::pause(std::chrono::milliseconds time) const {
   never.wait_for(lock, time);
 }
 
+std::int64_t S3Client::local_time(const S3Answer& answer, std::int64_t time_ms) const {
+  const std::int64_t now_ms = clock_.now_ms();
+  return now_ms - (time_of_header(answer.header("date")).value_or(now_ms) - time_ms);
+}
+
 SignedRequest S3Client::unsigned_request(const S3Request& request) const {
   SignedRequest out{request.method, options_.path, request.query, request.headers};
   if (!request.key.empty()) out.path += "/" + uri_encode(request.key, Slash::kKeep);
@@ -291,11 +297,18 @@ SignedRequest S3Client::unsigned_request(const S3Request& request) const {
   return out;
 }
 
-// A body from a file is not hashed where TLS protects it, for it would have to be read twice.
-Result<std::string> S3Client::payload_hash(const S3Request& request) const {
-  if (request.file < 0) return sha256_hex(request.body);
-  if (options_.scheme == "https") return std::string(kUnsignedPayload);
-  Sha256 digest;
+// Made once for all attempts. A body from a file is not signed where TLS protects it. Its MD5 is
+// sent all the same: TLS does not tell the store that there would have been more, and there are
+// stores that keep what has come until then, or an empty object.
+Result<S3Client::Proof> S3Client::proof_of(const S3Request& request) const {
+  const bool is_kept = request.method == "PUT" && !request.headers.contains("x-amz-copy-source");
+  Digest md5(Digest::Kind::kMd5);
+  if (request.file < 0) {
+    if (is_kept) md5.update(request.body);
+    return Proof{sha256_hex(request.body), is_kept ? to_base64(md5.finish()) : ""};
+  }
+  const bool is_signed = options_.scheme != "https";
+  Digest sha256(Digest::Kind::kSha256);
   std::vector<char> buffer(std::min<std::uint64_t>(kPieceBytes, request.file_bytes));
   for (std::uint64_t done = 0; done < request.file_bytes;) {
     const auto wanted = std::min<std::uint64_t>(buffer.size(), request.file_bytes - done);
@@ -303,17 +316,20 @@ Result<std::string> S3Client::payload_hash(const S3Request& request) const {
     const ssize_t got = ::pread(request.file, buffer.data(), wanted, at);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return file_error("read", "what is being uploaded", got < 0 ? errno : EIO);
-    digest.update({buffer.data(), static_cast<std::size_t>(got)});
-    done += static_cast<std::uint64_t>(got);
+    const std::string_view bytes(buffer.data(), static_cast<std::size_t>(got));
+    md5.update(bytes);
+    if (is_signed) sha256.update(bytes);
+    done += bytes.size();
   }
-  return digest.hex();
+  return Proof{is_signed ? to_hex(sha256.finish()) : std::string(kUnsignedPayload),
+               to_base64(md5.finish())};
 }
 
-S3Client::Outcome S3Client::attempt(const S3Request& request, const Piece* piece) const {
-  const auto payload = payload_hash(request);
-  if (!payload.ok()) return {payload.error()};
+S3Client::Outcome S3Client::attempt(const S3Request& request, const Proof& proof,
+                                    const Piece* piece) const {
   SignedRequest signed_request = unsigned_request(request);
-  sign(signed_request, options_.credentials, options_.region, *payload, clock_.now_ms());
+  if (!proof.md5.empty()) signed_request.headers["content-md5"] = proof.md5;
+  sign(signed_request, options_.credentials, options_.region, proof.payload, clock_.now_ms());
   std::string url = options_.scheme + "://" + options_.host + signed_request.path;
   if (!request.query.empty()) url += "?" + canonical_query(request.query);
 
@@ -353,8 +369,9 @@ S3Client::Outcome S3Client::attempt(const S3Request& request, const Piece* piece
       piece == nullptr && attempt.answer.body.find("<Error>") != std::string::npos;
   if (status / 100 == 2 && !fails_late)
     return {std::move(attempt.answer), false, attempt.delivered};
+  const auto said = xml_text(attempt.answer.body, "Code");
   const bool may_pass = is_passing(attempt.answer.status) || (status / 100 == 2 && fails_late) ||
-                        xml_text(attempt.answer.body, "Code") == "RequestTimeout";
+                        said == "RequestTimeout" || said == "BadDigest";
   return {error_of(request, attempt.answer), may_pass, attempt.delivered};
 }
 
@@ -406,6 +423,9 @@ Error S3Client::error_of(const S3Request& request, const S3Answer& answer) const
   if (answer.status == 416) return invalid_argument(where);
   if (is_passing(answer.status)) return unavailable(where);
   if (code == "RequestTimeout") return deadline_exceeded(where);
+  if (code == "InvalidPart" || code == "InvalidPartOrder" || code == "EntityTooSmall") {
+    return invalid_argument(where);
+  }
   return internal(where);
 }
 

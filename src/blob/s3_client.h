@@ -20,9 +20,11 @@
 // kept and reused. Safe to share between threads; calls block.
 //
 // What passes is tried again with growing pauses: lost and refused connections, time-outs, 429 and
-// 5xx; never 403 or another answer that would come again. Errors are told in one sentence that
-// names the store, the bucket and what the store said; no secret is part of it:
+// 5xx; never 403 or another answer that would come again. A body goes with its MD5, so that the
+// store keeps nothing of one that was cut off or damaged on the way. Errors are told in one
+// sentence that names the store, the bucket and what the store said; no secret is part of it:
 //   not_found            there is no such object (NoSuchKey, NoSuchUpload)
+//   invalid_argument     parts of an upload that the store does not know, or that are too small
 //   failed_precondition  there is no such bucket, or it is in another region
 //   permission_denied    the credentials are refused or not allowed to do this
 //   unavailable          the store cannot be reached, or answered 5xx or 429 at every attempt
@@ -75,9 +77,8 @@ class S3Client {
   Result<S3Answer> call(const S3Request& request);
 
   // Calls `piece` for the object's bytes from `offset` on, at most `length` of them. A connection
-  // that is lost on the way is taken up again where it ended. `size` is told the object's, once the
-  // first bytes have come. invalid_argument when the object ends before `offset`; `length` is not
-  // 0.
+  // that is lost on the way is taken up again where it ended. `size` is told the object's before
+  // this returns success. invalid_argument when the object ends before `offset`; `length` is not 0.
   Result<void> read(const std::string& key, std::uint64_t offset, std::uint64_t length,
                     const std::function<void(std::uint64_t)>& size,
                     const std::function<Result<void>(std::string_view)>& piece);
@@ -86,6 +87,10 @@ class S3Client {
   Result<S3Answer> call_once(const S3Request& request);
 
   void pause(std::chrono::milliseconds time) const;
+
+  // When a time that an answer names was by our clock, which may differ from the store's. Both it
+  // and the answer's own have whole seconds, so this may be off by one.
+  std::int64_t local_time(const S3Answer& answer, std::int64_t time_ms) const;
 
   // A URL that is good for this one request for `expires_s` seconds, whoever has it.
   std::string presign(const S3Request& request, std::int64_t expires_s) const;
@@ -100,12 +105,17 @@ class S3Client {
   struct Handles;
   struct Attempt;
   struct Outcome;
+  // What goes with a body to prove that it came whole.
+  struct Proof {
+    std::string payload;  // as x-amz-content-sha256 has it
+    std::string md5;      // as Content-MD5 has it; empty where nothing is sent to be kept
+  };
 
-  Outcome attempt(const S3Request& request,
+  Outcome attempt(const S3Request& request, const Proof& proof,
                   const std::function<Result<void>(std::string_view)>* piece) const;
   void wait_before(int number) const;
   SignedRequest unsigned_request(const S3Request& request) const;
-  Result<std::string> payload_hash(const S3Request& request) const;
+  Result<Proof> proof_of(const S3Request& request) const;
   Error error_of(const S3Request& request, const S3Answer& answer) const;
   Error transport_error(int code, const char* detail) const;
 

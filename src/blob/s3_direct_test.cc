@@ -119,7 +119,9 @@ TEST_F(DirectTransfers, parts_are_checked) {
   parts[1].number = 3;
   EXPECT_EQ(direct_->complete("f", upload->id, parts).error().code, Code::kInvalidArgument);
   parts[1] = {2, "\"0123\""};
-  EXPECT_FALSE(direct_->complete("f", upload->id, parts).ok());
+  const auto done = direct_->complete("f", upload->id, parts);
+  ASSERT_FALSE(done.ok());
+  EXPECT_EQ(done.error().code, Code::kInvalidArgument) << done.error().message;
 }
 
 TEST_F(DirectTransfers, an_aborted_upload_leaves_nothing) {

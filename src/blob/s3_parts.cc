@@ -165,9 +165,11 @@ Result<Store::Leftovers> S3Parts::sweep(const std::string& prefix, std::int64_t 
       const auto key = xml_text(upload, "Key");
       const auto id = xml_text(upload, "UploadId");
       const auto begun = time_of_listing(xml_text(upload, "Initiated").value_or(""));
-      if (!key || !id || !begun || *begun >= before_ms || !key->starts_with(prefix)) continue;
-      TRY(const std::uint64_t bytes, bytes_of(*key, *id));
-      left.bytes += bytes;
+      if (!key || !id || !begun || !key->starts_with(prefix)) continue;
+      if (client_.local_time(listed, *begun) >= before_ms) continue;
+      TRY(const Sent sent, sent_of(*key, *id));
+      if (sent.newest_ms >= before_ms) continue;  // somebody is still at it
+      left.bytes += sent.bytes;
       ++left.count;
       if (sweep == Store::Sweep::kRemove) TRY(abort(*key, *id));
     }
@@ -178,16 +180,29 @@ Result<Store::Leftovers> S3Parts::sweep(const std::string& prefix, std::int64_t 
   return left;
 }
 
-// Of the first thousand parts, which is what one answer tells.
-Result<std::uint64_t> S3Parts::bytes_of(const std::string& key, const std::string& upload) const {
-  const auto listed = client_.call({.key = key, .query = {{"uploadId", upload}}});
-  if (!listed.ok() && listed.error().code == Code::kNotFound) return 0;
-  if (!listed.ok()) return listed.error();
-  std::uint64_t bytes = 0;
-  for (const auto size : xml_elements(listed->body, "Size")) {
-    bytes += static_cast<std::uint64_t>(std::max<std::int64_t>(parse_int(size).value_or(0), 0));
+// An answer tells a thousand parts.
+Result<S3Parts::Sent> S3Parts::sent_of(const std::string& key, const std::string& upload) const {
+  Sent sent;
+  std::int64_t after = 0;
+  while (true) {
+    S3Request list{.key = key, .query = {{"uploadId", upload}}};
+    if (after > 0) list.query.emplace_back("part-number-marker", std::to_string(after));
+    const auto listed = client_.call(list);
+    if (!listed.ok() && listed.error().code == Code::kNotFound) return sent;
+    if (!listed.ok()) return listed.error();
+    std::int64_t last = after;
+    for (const auto part : xml_elements(listed->body, "Part")) {
+      const auto bytes = parse_int(xml_text(part, "Size").value_or("")).value_or(0);
+      sent.bytes += static_cast<std::uint64_t>(std::max<std::int64_t>(bytes, 0));
+      if (const auto time = time_of_listing(xml_text(part, "LastModified").value_or(""))) {
+        sent.newest_ms = std::max(sent.newest_ms, client_.local_time(*listed, *time));
+      }
+      last = std::max(last, parse_int(xml_text(part, "PartNumber").value_or("")).value_or(0));
+    }
+    const bool is_more = xml_text(listed->body, "IsTruncated") == "true" && last > after;
+    if (!is_more) return sent;
+    after = last;
   }
-  return bytes;
 }
 
 }  // namespace ciclo::blob

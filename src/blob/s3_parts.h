@@ -37,8 +37,8 @@ class S3Parts {
                         const std::vector<std::string>& tags) const;
   Result<void> abort(const std::string& key, const std::string& upload) const;
 
-  // The uploads below the prefix that were begun before a time and are neither completed nor
-  // aborted; aborts them where it says so.
+  // The uploads below the prefix that are neither completed nor aborted, and to which nothing was
+  // sent since a time; aborts them where it says so.
   Result<Store::Leftovers> sweep(const std::string& prefix, std::int64_t before_ms,
                                  Store::Sweep sweep) const;
 
@@ -50,7 +50,11 @@ class S3Parts {
                         const std::function<SendPart(const std::string& upload)>& sender) const;
   Result<std::vector<std::string>> send_all(std::uint64_t size, std::uint64_t part_bytes,
                                             const SendPart& send) const;
-  Result<std::uint64_t> bytes_of(const std::string& key, const std::string& upload) const;
+  struct Sent {
+    std::uint64_t bytes = 0;
+    std::int64_t newest_ms = 0;  // when the last part came; 0: none did
+  };
+  Result<Sent> sent_of(const std::string& key, const std::string& upload) const;
 
   S3Client& client_;
   const std::uint64_t part_bytes_;

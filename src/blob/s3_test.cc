@@ -125,6 +125,22 @@ class S3 : public testing::Test {
         *parse_int(std::string_view(endpoint).substr(endpoint.rfind(':') + 1)));
   }
 
+  // What a service says of an object of five bytes, by its own clock.
+  static std::string seen(std::string_view date, std::string_view modified,
+                          std::string_view bytes = "5") {
+    return "HTTP/1.1 200 OK\r\nDate: " + std::string(date) +
+           "\r\nLast-Modified: " + std::string(modified) +
+           "\r\nContent-Length: " + std::string(bytes) + "\r\nConnection: close\r\n\r\n";
+  }
+  static constexpr std::string_view kMissing =
+      "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+  // Whether the first line of a request has both.
+  static bool asks(std::string_view head, std::string_view method, std::string_view key) {
+    return head.starts_with(method) &&
+           head.substr(0, head.find('\r')).find(key) != std::string_view::npos;
+  }
+
   static std::string random_text(std::size_t bytes, std::uint64_t seed) {
     SeededRandom random(seed);
     std::string text(bytes, '\0');
@@ -263,17 +279,17 @@ TEST_F(S3, a_commit_waits_while_its_value_is_being_removed_and_begins_anew) {
   const std::string value = "contended";
   const Hash hash = hash_bytes(value);
   const auto store = open();
-  const S3Request marker{.method = "PUT", .key = place_->prefix + "/condemned/" + hash};
+  const S3Request marker{.method = "PUT", .key = place_->marker_of(hash, "1")};
   ASSERT_TRUE(place_->client()->call(marker).ok());
-  std::atomic<int> puts{0};
+  std::atomic<int> looks{0};
   FaultProxy proxy(server_port(), [&](int, std::string_view head) -> FaultProxy::Fault {
-    if (head.starts_with("PUT")) ++puts;
+    if (asks(head, "GET", "condemned%2F")) ++looks;
     return {};
   });
   place_->options.cache_directory = elsewhere_.path() / "cache";
   const auto other = open_through(proxy);
   std::jthread committing([&] { EXPECT_TRUE(other->put(value).ok()); });
-  while (puts < 2) std::this_thread::yield();
+  while (looks < 2) std::this_thread::yield();
   // The removal goes on, and ends.
   S3Request end{.method = "DELETE", .key = place_->key_of(hash)};
   ASSERT_TRUE(place_->client()->call(end).ok());
@@ -289,7 +305,7 @@ TEST_F(S3, a_commit_notices_a_removal_that_is_over) {
   std::atomic<int> removed{0};
   const auto client = place_->client();
   FaultProxy proxy(server_port(), [&](int, std::string_view head) -> FaultProxy::Fault {
-    if (head.find("/condemned/") < head.find('\r') && removed++ == 0) {
+    if (asks(head, "GET", "condemned%2F") && removed++ == 0) {
       EXPECT_TRUE(client->call({.method = "DELETE", .key = place_->key_of(hash)}).ok());
     }
     return {};
@@ -301,10 +317,180 @@ TEST_F(S3, a_commit_notices_a_removal_that_is_over) {
 
 TEST_F(S3, a_removal_that_a_crash_has_ended_holds_nobody_up) {
   const Hash hash = hash_bytes("value");
-  const S3Request marker{.method = "PUT", .key = place_->prefix + "/condemned/" + hash};
+  const S3Request marker{.method = "PUT", .key = place_->marker_of(hash, "1")};
   ASSERT_TRUE(place_->client()->call(marker).ok());
   place_->options.removal_time_max = std::chrono::milliseconds(-1);  // as if it were over
   EXPECT_TRUE(open()->put("value").ok());
+}
+
+// The removal of one server has looked at an old value and is about to delete it when that of
+// another has deleted it and is over; in between the value is put again.
+TEST_F(S3, a_removal_that_is_over_does_not_speak_for_another) {
+  const std::int64_t later_ms = SystemClock().now_ms() + 60'000;
+  const auto store = open();
+  const Hash hash = store->put("contended")->hash;
+  std::atomic<int> looks{0};
+  std::atomic<bool> is_put{false};
+  FaultProxy puts(server_port(), [&](int, std::string_view head) -> FaultProxy::Fault {
+    if (asks(head, "GET", "condemned%2F")) ++looks;
+    return {};
+  });
+  place_->options.cache_directory = elsewhere_.path() / "cache";
+  const auto third = open_through(puts);
+  std::jthread putting;
+  FaultProxy deletes(server_port(), [&](int, std::string_view head) -> FaultProxy::Fault {
+    if (!asks(head, "DELETE", "/objects/")) return {};
+    EXPECT_TRUE(*store->remove_untouched(hash, later_ms));
+    putting = std::jthread([&] {
+      EXPECT_TRUE(third->put("contended").ok());
+      is_put = true;
+    });
+    while (!is_put && looks < 2) std::this_thread::yield();
+    return {};
+  });
+  const TemporaryDirectory folder;
+  place_->options.cache_directory = folder.path() / "cache";
+  EXPECT_TRUE(*open_through(deletes)->remove_untouched(hash, later_ms));
+  putting.join();
+  EXPECT_EQ(*store->get(hash), "contended");
+  EXPECT_TRUE(place_->markers().empty());
+}
+
+TEST_F(S3, a_deletion_whose_end_nobody_knows_holds_its_value_until_it_cannot_come_any_more) {
+  const std::int64_t later_ms = SystemClock().now_ms() + 60'000;
+  FaultProxy proxy(server_port(), [&](int, std::string_view head) -> FaultProxy::Fault {
+    if (asks(head, "DELETE", "/objects/")) return {.cut_downwards = 0};
+    return {};
+  });
+  const auto store = open_through(proxy);
+  const Hash hash = store->put("value")->hash;
+  EXPECT_EQ(store->remove_untouched(hash, later_ms).error().code, Code::kUnavailable);
+  EXPECT_EQ(place_->markers().size(), 1U);
+  ASSERT_TRUE(store->sweep_leftovers(later_ms, Store::Sweep::kRemove).ok());
+  EXPECT_EQ(place_->markers().size(), 1U) << "it still counts";
+  place_->options.removal_time_max = std::chrono::milliseconds(-10'000);  // as if it were over
+  ASSERT_TRUE(open()->sweep_leftovers(later_ms, Store::Sweep::kRemove).ok());
+  EXPECT_TRUE(place_->markers().empty());
+}
+
+TEST_F(S3, an_age_is_told_by_the_clock_of_the_service) {
+  const std::string hour_ago = "Sun, 06 Nov 1994 08:49:37 GMT";
+  const Hash hash = hash_bytes("value");
+  std::atomic<int> deleted{0};
+  FaultProxy proxy(server_port(), [&](int, std::string_view head) -> FaultProxy::Fault {
+    if (asks(head, "DELETE", "/objects/")) ++deleted;
+    if (asks(head, "HEAD", "/objects/")) return {.answer = seen(hour_ago, hour_ago)};
+    return {};
+  });
+  EXPECT_FALSE(*open_through(proxy)->remove_untouched(hash, SystemClock().now_ms() - 60'000));
+  EXPECT_EQ(deleted, 0);
+}
+
+// As Amazon's service does with an object that came in parts.
+TEST_F(S3, a_value_that_is_old_when_its_upload_ends_is_touched) {
+  const std::string value = random_text(11'000'000, 9);
+  std::atomic<bool> is_complete{false};
+  std::atomic<int> copies{0};
+  FaultProxy proxy(server_port(), [&](int, std::string_view head) -> FaultProxy::Fault {
+    if (asks(head, "POST", "uploadId=")) is_complete = true;
+    if (head.find("x-amz-copy-source: ") < head.find("\r\n\r\n")) ++copies;
+    if (!is_complete || copies > 0 || !asks(head, "HEAD", "/objects/")) return {};
+    return {.answer =
+                seen("Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 05:49:37 GMT", "11000000")};
+  });
+  const auto put = open_through(proxy)->put(value);
+  ASSERT_TRUE(put.ok()) << put.error().message;
+  EXPECT_EQ(copies, 1);
+}
+
+TEST_F(S3, a_service_that_loses_what_it_acknowledged_is_not_asked_for_ever) {
+  std::atomic<int> puts{0};
+  FaultProxy proxy(server_port(), [&](int, std::string_view head) -> FaultProxy::Fault {
+    if (asks(head, "PUT", "/objects/")) ++puts;
+    if (asks(head, "HEAD", "/objects/")) return {.answer = std::string(kMissing)};
+    return {};
+  });
+  const auto put = open_through(proxy)->put("value");
+  ASSERT_FALSE(put.ok());
+  EXPECT_EQ(put.error().code, Code::kUnavailable);
+  EXPECT_NE(put.error().message.find("does not keep what it acknowledges"), std::string::npos);
+  EXPECT_EQ(puts, 10);
+}
+
+TEST_F(S3, an_upload_that_is_cut_off_leaves_no_object) {
+  FaultProxy proxy(server_port(), [&](int, std::string_view head) -> FaultProxy::Fault {
+    if (!asks(head, "PUT", "/objects/")) return {};
+    return {.cut_upwards = static_cast<std::int64_t>(head.find("\r\n\r\n") + 4)};
+  });
+  const auto store = open_through(proxy);
+  for (const std::size_t bytes : {5, 400'000}) {
+    EXPECT_EQ(store->put(std::string(bytes, 'x')).error().code, Code::kUnavailable);
+  }
+  EXPECT_TRUE(place_->objects().empty());
+}
+
+TEST_F(S3, a_value_that_was_read_in_two_goes_is_checked_too) {
+  const std::string value = random_text(3'000'000, 10);
+  const Hash hash = open()->put(value)->hash;
+  place_->overwrite(hash, random_text(value.size(), 11));
+  std::atomic<int> cuts{0};
+  FaultProxy proxy(server_port(), [&](int, std::string_view head) -> FaultProxy::Fault {
+    if (!asks(head, "GET", "/objects/") || cuts++ > 0) return {};
+    return {.cut_downwards = 500'000};
+  });
+  place_->options.cache_directory = elsewhere_.path() / "cache";
+  const auto got = open_through(proxy)->get(hash);
+  ASSERT_FALSE(got.ok());
+  EXPECT_EQ(got.error().code, Code::kDataLoss) << got.error().message;
+  EXPECT_EQ(cuts, 2);
+}
+
+TEST_F(S3, a_copy_that_somebody_removed_or_damaged_is_fetched_again) {
+  const std::string value = random_text(600'000, 12);
+  const auto store = open();
+  const Hash hash = store->put(value)->hash;
+  std::filesystem::remove(*store->local_path(hash));
+  EXPECT_TRUE(*store->get(hash) == value);
+  EXPECT_TRUE(*read_file(*store->local_path(hash)) == value);
+  const std::filesystem::path copy = *store->local_path(hash);
+  std::filesystem::remove(copy);
+  ASSERT_TRUE(write_file_durably(copy, random_text(value.size(), 13)).ok());
+  EXPECT_EQ(store->get(hash).error().code, Code::kDataLoss);
+  EXPECT_TRUE(*store->get(hash) == value);
+}
+
+TEST_F(S3, uploads_of_others_and_those_that_go_on_are_no_leftovers) {
+  const auto client = place_->client();
+  const auto begin = [&](const std::string& key) {
+    const auto begun = client->call({.method = "POST", .key = key, .query = {{"uploads", ""}}});
+    return *xml_text(begun->body, "UploadId");
+  };
+  begin(place_->prefix + "/elsewhere");
+  const std::string key = place_->prefix + "/objects/aa/large";
+  const S3Request part{.method = "PUT",
+                       .key = key,
+                       .query = {{"partNumber", "1"}, {"uploadId", begin(key)}},
+                       .body = "part"};
+  ASSERT_TRUE(client->call(part).ok());
+  const std::int64_t later_ms = SystemClock().now_ms() + 60'000;
+  // Its service says that the part came an hour from now.
+  FaultProxy proxy(server_port(), [&](int, std::string_view head) -> FaultProxy::Fault {
+    if (!asks(head, "GET", "uploadId=")) return {};
+    const std::string body =
+        "<ListPartsResult><Part><PartNumber>1</PartNumber><Size>4</Size>"
+        "<LastModified>1994-11-06T09:49:37.000Z</LastModified></Part></ListPartsResult>";
+    return {.answer =
+                "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+                "Connection: close\r\nContent-Length: " +
+                std::to_string(body.size()) + "\r\n\r\n" + body};
+  });
+  const auto store = open();
+  EXPECT_EQ(open_through(proxy)->sweep_leftovers(later_ms, Store::Sweep::kRemove)->count, 0U);
+  EXPECT_EQ(place_->uploads(), 2U);
+  const auto left = store->sweep_leftovers(later_ms, Store::Sweep::kRemove);
+  EXPECT_EQ(left->count, 1U);
+  EXPECT_EQ(left->bytes, 4U);
+  EXPECT_EQ(place_->uploads(), 1U) << "that of another program";
 }
 
 TEST_F(S3, a_copy_within_the_bucket_is_the_same_value) {

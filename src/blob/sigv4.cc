@@ -15,16 +15,6 @@ namespace {
 
 constexpr std::string_view kAlgorithm = "AWS4-HMAC-SHA256";
 
-std::string to_hex(std::string_view bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  for (const char c : bytes) {
-    text += kDigits[static_cast<unsigned char>(c) >> 4];
-    text += kDigits[static_cast<unsigned char>(c) & 15];
-  }
-  return text;
-}
-
 std::string hmac(std::string_view key, std::string_view text) {
   std::array<unsigned char, 32> out{};
   unsigned int length = 0;
@@ -77,7 +67,7 @@ std::string signature(const SignedRequest& request, std::string_view secret,
 
 }  // namespace
 
-struct Sha256::State {
+struct Digest::State {
   EVP_MD_CTX* const context = EVP_MD_CTX_new();
   State() = default;
   State(const State&) = delete;
@@ -85,27 +75,48 @@ struct Sha256::State {
   ~State() { EVP_MD_CTX_free(context); }
 };
 
-Sha256::Sha256() : state_(std::make_unique<State>()) {
-  CHECK(EVP_DigestInit_ex(state_->context, EVP_sha256(), nullptr) == 1);
+Digest::Digest(Kind kind) : state_(std::make_unique<State>()) {
+  const EVP_MD* const algorithm = kind == Kind::kMd5 ? EVP_md5() : EVP_sha256();
+  CHECK(EVP_DigestInit_ex(state_->context, algorithm, nullptr) == 1);
 }
 
-Sha256::~Sha256() = default;
+Digest::~Digest() = default;
+Digest::Digest(Digest&&) noexcept = default;
 
-void Sha256::update(std::string_view bytes) {
+void Digest::update(std::string_view bytes) {
   CHECK(EVP_DigestUpdate(state_->context, bytes.data(), bytes.size()) == 1);
 }
 
-std::string Sha256::hex() {
-  std::array<unsigned char, 32> out{};
+std::string Digest::finish() {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> out{};
   unsigned int length = 0;
   CHECK(EVP_DigestFinal_ex(state_->context, out.data(), &length) == 1);
-  return to_hex({reinterpret_cast<const char*>(out.data()), length});
+  return {reinterpret_cast<const char*>(out.data()), length};
+}
+
+std::string to_hex(std::string_view bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text;
+  for (const char c : bytes) {
+    text += kDigits[static_cast<unsigned char>(c) >> 4];
+    text += kDigits[static_cast<unsigned char>(c) & 15];
+  }
+  return text;
+}
+
+std::string to_base64(std::string_view bytes) {
+  std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');  // with the NUL that OpenSSL writes
+  const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                                     reinterpret_cast<const unsigned char*>(bytes.data()),
+                                     static_cast<int>(bytes.size()));
+  text.resize(static_cast<std::size_t>(length));
+  return text;
 }
 
 std::string sha256_hex(std::string_view bytes) {
-  Sha256 digest;
+  Digest digest(Digest::Kind::kSha256);
   digest.update(bytes);
-  return digest.hex();
+  return to_hex(digest.finish());
 }
 
 std::string uri_encode(std::string_view text, Slash slash) {

@@ -35,20 +35,26 @@ inline constexpr std::string_view kUnsignedPayload = "UNSIGNED-PAYLOAD";
 // SHA-256 (FIPS 180-4) in lower-case hexadecimal digits.
 std::string sha256_hex(std::string_view bytes);
 
-// SHA-256 of a stream. Not safe to share between threads.
-class Sha256 {
+// A digest of a stream: SHA-256, or MD5 (RFC 1321), which is what S3 checks bodies with. Not safe
+// to share between threads.
+class Digest {
  public:
-  Sha256();
-  ~Sha256();
-  Sha256(const Sha256&) = delete;
-  Sha256& operator=(const Sha256&) = delete;
+  enum class Kind { kSha256, kMd5 };
+  explicit Digest(Kind kind);
+  ~Digest();
+  Digest(Digest&&) noexcept;
   void update(std::string_view bytes);
-  std::string hex();  // called once, last
+  // The digest's bytes. Called once, last.
+  std::string finish();
 
  private:
   struct State;
-  const std::unique_ptr<State> state_;
+  std::unique_ptr<State> state_;
 };
+
+// Lower-case hexadecimal digits; and RFC 4648, with padding.
+std::string to_hex(std::string_view bytes);
+std::string to_base64(std::string_view bytes);
 
 // Encodes all but letters, digits and -_.~ ; slashes too unless they are kept.
 enum class Slash { kKeep, kEncode };

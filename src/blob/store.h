@@ -17,7 +17,8 @@
 // **How values are collected.** A value lives until `ciclo gc` finds that no row of the database
 // names it. Three rules make that safe beside writers, in this process and in others:
 //
-// 1. A value has a *touched* time, by the store's own clock. `commit` and `touch` renew it, and do
+// 1. A value has a *touched* time, by the clock of the machine that asks. `commit` and `touch`
+// renew it, and do
 //    so also when the value is there already: a commit that finds equal bytes is not a commit
 //    without effect. A store may leave a touched time that is younger than `kTouchSlackMs`.
 // 2. Whoever writes a row that names a value has committed or touched the value before, and not
@@ -34,12 +35,21 @@
 //
 // How a store keeps rule 3: the local one renames a commit into place, touches, and removes under a
 // file lock of the object's folder (shared, shared, exclusive), which all processes see. A store
-// whose service has no such lock and no delete on condition of a time (S3) keeps it by markers that
-// both sides write before they look: `remove_untouched` writes the marker `condemned/HASH`, then
-// looks at the object's time, then deletes the object when it is old, then the marker; `commit` and
-// `touch` write or renew the object, then look for the marker, and while there is one they wait and
-// begin anew. With reads that see every finished write, one of the two sees the other. A marker
-// older than the time limit of a removal was left by a crash, and counts as none.
+// whose service has no such lock and no delete on condition of a time (S3) keeps it by markers,
+// with reads and lists that see every finished write:
+//
+// - `remove_untouched` writes a marker of its own below `condemned/HASH-`, then looks at the
+//   object's time, then deletes the object when it is old, then its marker. Where it cannot tell
+//   whether the deletion is still to be carried out, it leaves the marker.
+// - `commit` and `touch` write or renew the object, then look for markers, of any removal, and then
+//   for the object. While there is a marker they wait and begin anew; they also begin anew when the
+//   object is gone.
+//
+// A removal whose marker was there when the other side looked is waited for. One whose marker came
+// later looks at the object later still, and finds it young. One whose marker was gone has deleted
+// the object before that, if at all, and so its last look tells: looking for the object before the
+// marker would miss the removal that ends in between. A marker older than the time limit of a
+// removal was left by a crash, and counts as none.
 
 namespace ciclo::blob {
 
@@ -90,7 +100,7 @@ class Store {
   struct Stored {
     Hash hash;
     std::uint64_t size = 0;
-    std::int64_t touched_ms = 0;  // since 1970, by the clock of the store
+    std::int64_t touched_ms = 0;  // since 1970, by the clock of this machine, to a second
   };
   // Calls `on_value` for the values in no particular order; an error of it ends the listing and is
   // returned. Values that come or go meanwhile may show or not.

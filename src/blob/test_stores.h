@@ -115,6 +115,18 @@ class S3Place final : public TestPlace {
     CHECK(listed.ok());
     return xml_elements(listed->body, "Upload").size();
   }
+  std::string marker_of(const Hash& hash, std::string_view removal) const {
+    return prefix + "/condemned/" + hash + "-" + std::string(removal);
+  }
+  // Of removals that are under way or were cut off.
+  std::vector<std::string> markers() {
+    const auto listed =
+        client()->call({.query = {{"list-type", "2"}, {"prefix", prefix + "/condemned/"}}});
+    CHECK(listed.ok());
+    std::vector<std::string> keys;
+    for (const auto key : xml_elements(listed->body, "Key")) keys.emplace_back(key);
+    return keys;
+  }
   std::filesystem::path temporary() override { return options.cache_directory / "tmp"; }
   void overwrite(const Hash& hash, std::string_view bytes) override {
     CHECK(client()->call({.method = "PUT", .key = key_of(hash), .body = bytes}).ok());
