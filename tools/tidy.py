@@ -46,7 +46,7 @@ ADAPTERS = [
     (r"sqlite3\.h", r"src/sql/sqlite\w*\.(cc|h)|bench/sql_bench\.cc"),
     (r"(libpq-fe|postgresql/.*|pg_config.*)\.h", r"src/sql/postgres\w*\.(cc|h)"),
     (r"duckdb\.h(pp)?", r"src/data/duckdb\w*\.(cc|h)"),
-    (r"curl/.*", r"src/(http/client\w*|blob/s3\w*)\.cc"),
+    (r"curl/.*", r"src/(base/curl_handles|http/client\w*|blob/s3\w*)\.cc"),
     (r"boost/.*", r"src/http/.*\.(cc|h)"),
     (r"openssl/.*", r"src/(http|auth)/.*\.(cc|h)|src/blob/sigv4\.cc"),
     (r"CLI/.*", r"src/cli/cli\.cc"),

@@ -14,6 +14,7 @@
 #include <mutex>
 #include <optional>
 
+#include "base/curl_handles.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "blob/s3_text.h"
@@ -25,21 +26,6 @@ using Piece = std::function<Result<void>(std::string_view)>;
 
 constexpr std::size_t kAnswerBytesMax = 16 << 20;  // of an answer that is gathered
 constexpr std::size_t kPieceBytes = 1 << 18;
-
-// libcurl wants to be set up once per process, before threads use it.
-void set_up_curl() {
-  static std::once_flag once;
-  std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
-}
-
-struct HeaderList {
-  curl_slist* list = nullptr;
-  HeaderList() = default;
-  HeaderList(const HeaderList&) = delete;
-  HeaderList& operator=(const HeaderList&) = delete;
-  ~HeaderList() { curl_slist_free_all(list); }
-  void add(const std::string& line) { list = curl_slist_append(list, line.c_str()); }
-};
 
 bool is_passing(int status) { return status == 429 || status >= 500; }
 
@@ -75,40 +61,6 @@ std::string S3Answer::header(const std::string& name) const {
   const auto found = headers.find(name);
   return found == headers.end() ? std::string() : found->second;
 }
-
-// Handles keep their connections, so reusing handles reuses connections.
-struct S3Client::Handles {
-  explicit Handles(std::size_t connections_max) : kept_max(connections_max) {}
-  ~Handles() {
-    for (CURL* handle : idle) curl_easy_cleanup(handle);
-  }
-
-  CURL* take() {
-    {
-      const std::lock_guard lock(mutex);
-      if (!idle.empty()) {
-        CURL* handle = idle.back();
-        idle.pop_back();
-        return handle;
-      }
-    }
-    return curl_easy_init();
-  }
-
-  void give_back(CURL* handle) {
-    curl_easy_reset(handle);  // options go, connections stay
-    const std::lock_guard lock(mutex);
-    if (idle.size() < kept_max) {
-      idle.push_back(handle);
-    } else {
-      curl_easy_cleanup(handle);
-    }
-  }
-
-  const std::size_t kept_max;
-  std::mutex mutex;
-  std::vector<CURL*> idle;  // guarded by mutex
-};
 
 // What libcurl's callbacks read and fill.
 struct S3Client::Attempt {
@@ -180,7 +132,7 @@ struct S3Client::Attempt {
     return CURL_SEEKFUNC_OK;
   }
 
-  void set_up(const SignedRequest& from, const std::string& url, HeaderList& headers) {
+  void set_up(const SignedRequest& from, const std::string& url, CurlHeaders& headers) {
     for (const auto& [name, value] : from.headers) headers.add(name + ": " + value);
     headers.add("Expect:");
     headers.add("Content-Type:");
@@ -202,7 +154,7 @@ struct S3Client::Attempt {
     if (request.method != "GET" && request.method != "HEAD") {
       curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, request.method.c_str());
     }
-    curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers.list);
+    curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers.list());
     curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, static_cast<long>(kPieceBytes));
     curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, &Attempt::on_body);
     curl_easy_setopt(handle, CURLOPT_WRITEDATA, this);
@@ -221,9 +173,7 @@ S3Client::S3Client(S3Options options, Clock& clock, Random& random)
     : options_(std::move(options)),
       clock_(clock),
       random_(random),
-      handles_(std::make_unique<Handles>(options_.connections_max)) {
-  set_up_curl();
-}
+      handles_(options_.connections_max) {}
 
 S3Client::~S3Client() = default;
 
@@ -334,12 +284,13 @@ S3Client::Outcome S3Client::attempt(const S3Request& request, const Proof& proof
   if (!request.query.empty()) url += "?" + canonical_query(request.query);
 
   Attempt attempt{request, piece};
-  attempt.handle = handles_->take();
-  if (attempt.handle == nullptr) return {resource_exhausted("cannot make a connection handle")};
-  CURL* const handle = attempt.handle;
+  const CurlHandles::Lent lent = handles_.take();
+  CURL* const handle = lent.get();
+  if (handle == nullptr) return {resource_exhausted("cannot make a connection handle")};
+  attempt.handle = handle;
   const auto ms = [](std::chrono::milliseconds time) { return static_cast<long>(time.count()); };
   std::array<char, CURL_ERROR_SIZE> detail{};
-  HeaderList headers;
+  CurlHeaders headers;
   attempt.set_up(signed_request, url, headers);
   curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, detail.data());
   curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -355,7 +306,6 @@ S3Client::Outcome S3Client::attempt(const S3Request& request, const Proof& proof
   const CURLcode code = curl_easy_perform(handle);
   long status = 0;
   curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
-  handles_->give_back(handle);
   attempt.answer.status = static_cast<int>(status);
 
   if (attempt.problem) return {*attempt.problem, false, attempt.delivered};

@@ -5,13 +5,13 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/curl_handles.h"
 #include "base/random.h"
 #include "base/result.h"
 #include "blob/sigv4.h"
@@ -102,7 +102,6 @@ class S3Client {
   std::string name() const;
 
  private:
-  struct Handles;
   struct Attempt;
   struct Outcome;
   // What goes with a body to prove that it came whole.
@@ -122,7 +121,7 @@ class S3Client {
   const S3Options options_;
   Clock& clock_;
   Random& random_;
-  const std::unique_ptr<Handles> handles_;
+  mutable CurlHandles handles_;
 };
 
 }  // namespace ciclo::blob

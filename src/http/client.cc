@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/curl_handles.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "http/address.h"
@@ -23,25 +24,10 @@ namespace {
 
 using Piece = std::function<Result<void>(std::string_view)>;
 
-// libcurl wants to be set up once per process, before threads use it.
-void set_up_curl() {
-  static std::once_flag once;
-  std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
-}
-
 struct FileCloser {
   void operator()(std::FILE* file) const { std::fclose(file); }
 };
 using UploadFile = std::unique_ptr<std::FILE, FileCloser>;
-
-struct HeaderList {
-  curl_slist* list = nullptr;
-  HeaderList() = default;
-  HeaderList(const HeaderList&) = delete;
-  HeaderList& operator=(const HeaderList&) = delete;
-  ~HeaderList() { curl_slist_free_all(list); }
-  void add(const std::string& line) { list = curl_slist_append(list, line.c_str()); }
-};
 
 // One attempt: what libcurl's callbacks read and fill.
 struct Attempt {
@@ -137,13 +123,9 @@ bool is_passing(int status) {
 class CurlClient final : public Client {
  public:
   CurlClient(Random& random, ClientOptions options)
-      : random_(random), options_(std::move(options)) {
-    set_up_curl();
-  }
-
-  ~CurlClient() override {
-    for (CURL* handle : idle_) curl_easy_cleanup(handle);
-  }
+      : random_(random),
+        options_(std::move(options)),
+        handles_(options_.connections_per_host_max) {}
 
   Result<Response> call(const ClientRequest& request) override {
     return attempt_all(request, nullptr);
@@ -195,10 +177,11 @@ class CurlClient final : public Client {
       file.reset(std::fopen(request.body_file.c_str(), "rbe"));
       if (!file) return file_error("open", request.body_file, errno);
     }
-    CURL* handle = take_handle();
+    const CurlHandles::Lent lent = handles_.take();
+    CURL* const handle = lent.get();
     if (handle == nullptr) return resource_exhausted("cannot make a connection handle");
     char detail[CURL_ERROR_SIZE] = {};
-    HeaderList headers;
+    CurlHeaders headers;
     set_request(handle, request, file.get(), headers);
     curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, detail);
     curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, &Attempt::on_body);
@@ -218,7 +201,6 @@ class CurlClient final : public Client {
     const CURLcode code = curl_easy_perform(handle);
     long status = 0;
     curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
-    give_back(handle);
     attempt.response.status = static_cast<int>(status);
     if (attempt.problem) return *attempt.problem;
     if (code != CURLE_OK && !attempt.refused.empty()) {
@@ -230,7 +212,7 @@ class CurlClient final : public Client {
   }
 
   void set_request(CURL* handle, const ClientRequest& request, std::FILE* file,
-                   HeaderList& headers) const {
+                   CurlHeaders& headers) const {
     const auto ms = [](std::chrono::milliseconds time) { return static_cast<long>(time.count()); };
     curl_easy_setopt(handle, CURLOPT_URL, request.url.c_str());
     curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -269,36 +251,12 @@ class CurlClient final : public Client {
     if (request.method != "GET" && request.method != "HEAD") {
       curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, request.method.c_str());
     }
-    curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers.list);
-  }
-
-  // A handle keeps its connections, so reusing handles reuses connections.
-  CURL* take_handle() {
-    {
-      std::lock_guard lock(mutex_);
-      if (!idle_.empty()) {
-        CURL* handle = idle_.back();
-        idle_.pop_back();
-        return handle;
-      }
-    }
-    return curl_easy_init();
-  }
-
-  void give_back(CURL* handle) {
-    curl_easy_reset(handle);  // options go, connections stay
-    std::lock_guard lock(mutex_);
-    if (idle_.size() < options_.connections_per_host_max) {
-      idle_.push_back(handle);
-    } else {
-      curl_easy_cleanup(handle);
-    }
+    curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers.list());
   }
 
   Random& random_;
   const ClientOptions options_;
-  std::mutex mutex_;
-  std::vector<CURL*> idle_;  // guarded by mutex_
+  CurlHandles handles_;
 };
 
 }  // namespace
