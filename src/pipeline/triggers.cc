@@ -174,21 +174,21 @@ Result<int> Triggers::check() {
   const std::scoped_lock lock(checking_);
   TRY(const std::vector<Stored> all, load());
   int started = 0;
+  std::optional<Error> trouble;  // the first; it holds up no other trigger
+  const auto count = [&](const Result<int>& checked) {
+    if (checked.ok()) started += *checked;
+    if (!checked.ok() && !trouble) trouble = checked.error();
+  };
   for (const Stored& trigger : all) {
     if (!trigger.view.spec.enabled) continue;
-    if (!trigger.view.spec.on.empty()) {
-      TRY(const int by_events, check_events(trigger));
-      started += by_events;
-    }
-    if (trigger.view.spec.every_ms > 0) {
-      TRY(const int by_time, check_time(trigger));
-      started += by_time;
-    }
+    if (!trigger.view.spec.on.empty()) count(check_events(trigger));
+    if (trigger.view.spec.every_ms > 0) count(check_time(trigger));
   }
   if (started > 0) {
     events_.wake();
     engine_.wake();
   }
+  if (trouble) return *trouble;
   return started;
 }
 

@@ -97,7 +97,9 @@ class Triggers {
   Result<std::vector<TriggerView>> list(const Context& context);
 
   // Looks at new events and at the time once. Returns how many runs were started. One check at a
-  // time: when it returns, all runs that were due are there, whoever started them.
+  // time: when it returns, all runs that were due are there, whoever started them. The first error
+  // that passes is returned when all triggers were looked at; its event stays to be dealt with,
+  // here or by another server.
   Result<int> check();
 
   // Checks whenever an event comes, on an own thread.

@@ -18,7 +18,7 @@ class Source final : public PipelineSource {
   Result<PipelineSpec> build(const Context&, const TriggerSpec& trigger,
                              const events::Event* event) override {
     while_building();
-    if (error) return *error;
+    if (error && (error_of.empty() || error_of == trigger.pipeline)) return *error;
     PipelineSpec spec{.name = trigger.pipeline, .steps = {shell_step("a", "true")}};
     if (event != nullptr) spec.steps[0].parameters["window"] = event->body.string_or("window", "");
     return spec;
@@ -32,6 +32,7 @@ class Source final : public PipelineSource {
     return {};
   }
   std::optional<Error> error;
+  std::string error_of;  // the pipeline; empty: any
   std::optional<Error> refusal;
   std::function<void()> while_building = [] {};
 };
@@ -103,6 +104,24 @@ TEST_P(TriggerTest, starts_one_run_per_event_and_none_for_old_events) {
   EXPECT_EQ(run->cause.find("event")->find("body")->string_or("window", ""), "2013-07");
   const auto spec = pipelines_.spec(context_, PipelineRunId(view().last_pipeline_run_id));
   EXPECT_EQ(spec->steps[0].parameters.string_or("window", ""), "2013-07");
+}
+
+TEST_P(TriggerTest, one_that_cannot_be_built_now_keeps_its_event_and_holds_up_no_other) {
+  auto second = on_drift();
+  second.name = "second";
+  second.pipeline = "other";
+  ASSERT_TRUE(triggers_.put(context_, on_drift()).ok());
+  ASSERT_TRUE(triggers_.put(context_, second).ok());
+  drift("1");
+  source_.error_of = "flights";
+  source_.error = unavailable("the endpoint has no model loaded on this server");
+  EXPECT_EQ(triggers_.check().error().code, Code::kUnavailable);
+  const auto all = triggers_.list(context_);
+  std::map<std::string, std::int64_t> runs;
+  for (const auto& one : *all) runs[one.spec.name] = one.runs;
+  EXPECT_EQ(runs, (std::map<std::string, std::int64_t>{{"retrain", 0}, {"second", 1}}));
+  source_.error.reset();
+  EXPECT_EQ(check(), 1);
 }
 
 TEST_P(TriggerTest, at_most_one_run_is_active) {

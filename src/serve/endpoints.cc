@@ -601,6 +601,14 @@ Result<std::shared_ptr<const ServingVersion>> Endpoints::serving(std::string_vie
   return not_found("there is no endpoint " + quoted(name));
 }
 
+Result<std::shared_ptr<const ServingVersion>> Endpoints::loaded(const Context& ctx,
+                                                                std::string_view name) {
+  auto here = serving(name);
+  if (here.ok() || here.error().code != Code::kNotFound) return here;
+  TRY(get(ctx, name));
+  return unavailable("endpoint " + quoted(name) + " has no model loaded on this server");
+}
+
 std::vector<std::string> Endpoints::names() const {
   std::vector<std::string> out;
   const std::shared_lock lock(state_->slots_mutex);

@@ -164,6 +164,9 @@ class Endpoints {
 
   // The version that serves; not_found or unavailable as for predict.
   Result<std::shared_ptr<const ServingVersion>> serving(std::string_view name) const;
+  // The same for whoever can wait until it serves here: unavailable also for an endpoint that
+  // another server of the database serves and this one does not (yet). Asks the database.
+  Result<std::shared_ptr<const ServingVersion>> loaded(const Context& ctx, std::string_view name);
   // Names of all endpoints known to this process, ready or not, sorted.
   std::vector<std::string> names() const;
   // True once `start` has returned and every endpoint that served before serves again.

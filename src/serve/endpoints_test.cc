@@ -81,6 +81,14 @@ TEST_P(EndpointsTest, serves_what_the_alias_names) {
   EXPECT_EQ(event_kinds(), (std::vector<std::string>{"endpoint.created", "endpoint.deployed"}));
 }
 
+TEST_P(EndpointsTest, what_another_server_serves_is_unavailable_here_rather_than_unknown) {
+  ASSERT_TRUE(endpoints_->put(ctx_, spec()).ok());
+  Endpoints other(*database_, log_, clock_, ids_, models_, *capture_);  // follows nothing
+  EXPECT_EQ(other.loaded(ctx_, "flights").error().code, Code::kUnavailable);
+  EXPECT_EQ(other.loaded(ctx_, "none").error().code, Code::kNotFound);
+  EXPECT_TRUE(endpoints_->loaded(ctx_, "flights").ok());
+}
+
 TEST_P(EndpointsTest, a_fixed_version_does_not_follow) {
   auto fixed = spec();
   fixed.alias.clear();

@@ -159,7 +159,7 @@ Result<pipeline::PipelineSpec> Projects::retraining(const Context& context, cons
   TRY(const data::DataSetVersion examples, data_sets_.get(context, examples_name(project)));
   retrain.base_artifact_id = examples.artifact_id;
   TRY(retrain.parameters_artifact_id, tuned_parameters(context, project.name));
-  TRY(const auto serving, endpoints_.serving(project.endpoint));
+  TRY(const auto serving, endpoints_.loaded(context, project.endpoint));
   for (const auto& column : serving->loaded->signature().inputs)
     retrain.columns.push_back(column.name);
   retrain.labels = serving->loaded->labels();
