@@ -132,6 +132,8 @@ Config configuration_keys() {
 
       {"capture.flush_interval_ms", 1'000, "time after which captured predictions are on disk"},
       {"capture.file_bytes_max", 64 * kMiB, "of one file of captured rows"},
+      {"capture.share_interval_ms", 10'000,
+       "time after which servers of one database and bucket hand captured rows to one another"},
 
       {"webhooks.parallel_max", 4, "webhooks that are called at a time, 1 to 64"},
       {"webhooks.attempts_max", 10, "of one delivery, 1 to 100"},
@@ -317,6 +319,7 @@ Result<PlatformOptions> platform_options(const Config& config) {
       .number("pipeline.parallel_max", 1, 64, options.pipeline_parallel_max)
       .time_ms("capture.flush_interval_ms", 10, kDayMs, options.capture.flush_interval)
       .number("capture.file_bytes_max", kKiB, kTiB, options.capture.file_bytes_max)
+      .time_ms("capture.share_interval_ms", 100, kDayMs, options.shared_capture.interval)
       .number("webhooks.parallel_max", 1, 64, options.webhooks.threads)
       .number("webhooks.attempts_max", 1, 100, options.webhooks.attempts_max)
       .time_ms("webhooks.backoff_ms", 10, kHourMs, options.webhooks.backoff)

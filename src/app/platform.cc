@@ -20,6 +20,7 @@
 #include "base/program.h"
 #include "base/random.h"
 #include "base/version.h"
+#include "blob/remote.h"
 #include "blob/store.h"
 #include "compute/process.h"
 #include "data/datasets.h"
@@ -42,6 +43,7 @@
 #include "serve/capture.h"
 #include "serve/endpoints.h"
 #include "serve/package_model.h"
+#include "serve/shared_capture.h"
 #include "sql/database.h"
 #include "sql/key_expiry.h"
 #include "steps/catalog.h"
@@ -76,17 +78,31 @@ data::EngineOptions engine_options(const PlatformOptions& options) {
   return chosen;
 }
 
-// No other server has our machine's name and root at a time: the root is locked.
-std::string name_of_server(const PlatformOptions& options) {
+// Who we are among the servers of a database; the root is locked, so nobody else is. The machine's
+// name and the path are for people, and for roots that were copied with their ids.
+std::string name_of_server(const PlatformOptions& options, const std::string& root_id) {
   std::array<char, 256> machine{};
   if (::gethostname(machine.data(), machine.size() - 1) != 0) machine[0] = '\0';
-  return std::string(machine.data()) + ":" + options.root.string();
+  return std::string(machine.data()) + ":" + options.root.string() + ":" + root_id;
 }
 
-events::WebhookOptions webhook_options(const PlatformOptions& options) {
+events::WebhookOptions webhook_options(const PlatformOptions& options, const std::string& owner) {
   events::WebhookOptions chosen = options.webhooks;
-  chosen.owner = name_of_server(options);
+  chosen.owner = owner;
   return chosen;
+}
+
+// Only where there may be other servers, and a store that they share.
+std::unique_ptr<serve::SharedCapture> shared_capture(const PlatformOptions& options,
+                                                     const std::string& root_id,
+                                                     sql::Database& database, blob::Store& blobs,
+                                                     serve::Capture& capture, Random& random) {
+  if (database.engine() != sql::Engine::kPostgres || blob::remote_of(blobs) == nullptr) {
+    return nullptr;
+  }
+  serve::SharedCaptureOptions chosen = options.shared_capture;
+  chosen.server = root_id;
+  return std::make_unique<serve::SharedCapture>(database, blobs, capture, random, chosen);
 }
 
 WebhookReach webhook_reach(const PlatformOptions& options) {
@@ -108,6 +124,7 @@ pipeline::StepRunnerOptions runner_options(const PlatformOptions& options) {
 struct Platform::Services {
   Services(const PlatformOptions& options, Root opened)
       : lock(std::move(opened.lock)),
+        name(name_of_server(options, opened.id)),
         database(std::move(opened.database)),
         blobs(std::move(opened.blobs)),
         keys(*database, clock, options.keys_kept),
@@ -116,7 +133,7 @@ struct Platform::Services {
         webhook_posts(webhook_sender(random, webhook_reach(options))),
         webhook_keys(webhook_secrets(random, options.webhook_key)),
         webhooks(*database, events, clock, random, ids, *webhook_posts, *webhook_keys,
-                 webhook_options(options)),
+                 webhook_options(options, name)),
         lineage(*database, *blobs, clock, ids),
         table_engine(clock, engine_options(options)),
         data_sets(*database, events, clock, *blobs, table_engine,
@@ -134,7 +151,7 @@ struct Platform::Services {
         launcher(compute::process_launcher(clock)),
         engine(*database, events, clock, random, ids,
                {.parallel_max = options.pipeline_parallel_max,
-                .owner = name_of_server(options),
+                .owner = name,
                 .on_active = [this](bool active) { watch(active); }}),
         runner({*database, *blobs, lineage, *launcher, clock, catalog, &model_runs}, engine,
                runner_options(options)),
@@ -142,6 +159,7 @@ struct Platform::Services {
                   (options.root / "work" / "steps").string()),
         model_source(registry, artifacts, options.root / "cache"),
         capture(capture_options(options), clock),
+        shared(shared_capture(options, opened.id, *database, *blobs, capture, random)),
         endpoints(*database, events, clock, ids, model_source, capture),
         references(model_source, registry, tracking, lineage, *blobs),
         monitor(*database, events, clock, endpoints, capture, references, monitor_options(options)),
@@ -167,7 +185,10 @@ struct Platform::Services {
     engine.stop_thread();
     monitor.stop();
     runner.close();
+    // What it drove has ended here, so that nothing is done twice when another follows.
+    engine.release();
     endpoints.stop();
+    if (shared) shared->stop_thread();
   }
 
   // Of the servers that share a database, the one that drives the pipelines watches the endpoints.
@@ -201,6 +222,7 @@ struct Platform::Services {
   }
 
   RootLock lock;
+  const std::string name;
   SystemClock clock;
   SystemRandom random;
   std::unique_ptr<sql::Database> database;
@@ -229,6 +251,7 @@ struct Platform::Services {
   pipeline::Pipelines pipelines;
   serve::PackageSource model_source;
   serve::Capture capture;
+  std::unique_ptr<serve::SharedCapture> shared;  // null: nobody to share with
   serve::Endpoints endpoints;
   monitor::PackageReferences references;
   monitor::Monitor monitor;
@@ -262,6 +285,7 @@ Result<void> Platform::start() {
   if (!drives)
     log::info("another server drives the pipelines of this database; this one stands by");
   services_->engine.start_thread();
+  if (services_->shared) services_->shared->start_thread();
   services_->triggers.start_thread();
   services_->policies.start_thread();
   services_->keys.start_thread();

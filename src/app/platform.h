@@ -18,6 +18,7 @@
 #include "http/router.h"
 #include "retention/policies.h"
 #include "serve/capture.h"
+#include "serve/shared_capture.h"
 #include "sql/open.h"
 
 namespace ciclo::app {
@@ -32,7 +33,8 @@ struct PlatformOptions {
   std::size_t table_memory_bytes_max = std::size_t{1} << 30;
   int table_threads = 2;
   std::chrono::milliseconds keys_kept{86'400'000};  // of calls that may be sent again
-  serve::CaptureOptions capture;  // its root is ROOT/capture, whatever is said here
+  serve::CaptureOptions capture;               // its root is ROOT/capture, whatever is said here
+  serve::SharedCaptureOptions shared_capture;  // its server is the root's id, likewise
   int pipeline_parallel_max = 2;
   std::int64_t monitor_poll_ms = 1'000;
   retention::PolicyOptions retention;

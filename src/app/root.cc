@@ -5,10 +5,14 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <cstdio>
 #include <vector>
 
 #include "base/file.h"
+#include "base/random.h"
+#include "base/text.h"
 #include "data/datasets.h"
 #include "events/log.h"
 #include "lineage/lineage.h"
@@ -35,6 +39,29 @@ std::vector<sql::Migration> all_migrations() {
   return all;
 }
 
+// Made once and kept in the root. It tells servers apart whose machines have the same name.
+Result<std::string> id_of(const std::filesystem::path& root) {
+  constexpr std::size_t kDigits = 32;
+  const auto path = root / "server-id";
+  const auto known = read_file(path, kDigits + 1);
+  if (known.ok()) {
+    std::string id(trim(*known));
+    if (id.size() == kDigits && id.find_first_not_of("0123456789abcdef") == std::string::npos) {
+      return id;
+    }
+    return failed_precondition(path.string() + " must hold 32 hexadecimal digits; remove it, and " +
+                               "a new one is made");
+  }
+  if (known.error().code != Code::kNotFound) return known.error();
+  SystemRandom random;
+  std::array<char, kDigits + 1> text{};
+  std::snprintf(text.data(), text.size(), "%016llx%016llx",
+                static_cast<unsigned long long>(random.next()),
+                static_cast<unsigned long long>(random.next()));
+  TRY(write_file_durably(path, std::string(text.data()) + "\n"));
+  return std::string(text.data());
+}
+
 }  // namespace
 
 Result<RootLock> RootLock::take(const std::filesystem::path& root) {
@@ -57,6 +84,7 @@ Result<Root> open_root(const RootOptions& options) {
   if (failure) return file_error("resolve", options.root, failure.value());
   TRY(make_directories_durably(path));
   TRY(RootLock lock, RootLock::take(path));
+  TRY(std::string id, id_of(path));
   const std::string database_url = options.database_url.empty()
                                        ? "sqlite:" + (path / "ciclo.db").string()
                                        : options.database_url;
@@ -67,7 +95,7 @@ Result<Root> open_root(const RootOptions& options) {
   blob::OpenOptions blob_options = options.blobs;
   blob_options.cache_directory = path / "cache" / "blobs";
   TRY(auto blobs, blob::open(blobs_url, blob_options));
-  return Root{path, std::move(lock), std::move(database), std::move(blobs)};
+  return Root{path, std::move(lock), std::move(id), std::move(database), std::move(blobs)};
 }
 
 }  // namespace ciclo::app

@@ -41,6 +41,7 @@ struct RootOptions {
 struct Root {
   std::filesystem::path path;  // absolute
   RootLock lock;
+  std::string id;  // of this root among all roots, for ever: 32 hexadecimal digits
   std::unique_ptr<sql::Database> database;
   std::unique_ptr<blob::Store> blobs;
 };

@@ -121,7 +121,7 @@ struct Engine::Work {
   Result<std::optional<std::int64_t>> drive();
   Result<void> beat();
   Result<std::optional<std::int64_t>> stand_by();
-  void let_go();
+  void release();
   void put_back(Live& live, std::vector<Leftover>& leftovers);
   void take_inbox();
   Result<void> work_through();
@@ -577,8 +577,7 @@ Result<std::optional<std::int64_t>> Engine::Work::stand_by() {
   return clock.now_ms() + kStandByMs;
 }
 
-// Another may follow at once.
-void Engine::Work::let_go() {
+void Engine::Work::release() {
   if (!is_active || owner.empty()) return;
   const auto released =
       database.transaction([&](sql::Txn& txn) { return store::release(txn, engine); });
@@ -607,7 +606,6 @@ void Engine::Work::loop(const std::stop_token& stop) {
     });
     if (!roused && pause_ms == kLookAgainMs) woken = true;
   }
-  let_go();
 }
 
 // --- The surface
@@ -636,6 +634,8 @@ void Engine::stop_thread() {
   work_->thread.request_stop();
   work_->thread.join();
 }
+
+void Engine::release() { work_->release(); }
 
 void Engine::wake() {
   const std::scoped_lock lock(work_->mutex);

@@ -64,6 +64,10 @@ class Engine final : public RunnerSink {
   void start_thread();
   void stop_thread();
 
+  // Lets another follow at once, where this one drove. After its thread has stopped and all that it
+  // started has ended; without it, others follow once this engine has not beaten for long enough.
+  void release();
+
   // Runs were submitted, retried or asked to be cancelled. Safe to call from any thread.
   void wake();
 

@@ -61,6 +61,29 @@ TEST_F(TwoServers, an_engine_that_ends_lets_go) {
   EXPECT_TRUE(*b_.is_free());
 }
 
+class IdleRunner final : public Runner {
+ public:
+  void resolve(StepOrder) override {}
+  void start(StepOrder) override {}
+  void stop(const ExecutionId&) override {}
+  Result<void> discard(const std::vector<Leftover>&) override { return {}; }
+};
+
+// What its steps and monitors do goes on until they have ended, which they do after its thread.
+TEST_F(TwoServers, an_engine_lets_go_when_it_is_told_that_its_work_has_ended) {
+  events::Log events(*database_, clock_);
+  SeededRandom random(1);
+  IdSource ids(clock_, random);
+  IdleRunner runner;
+  Engine engine(*database_, events, clock_, random, ids, {.owner = "a"});
+  ASSERT_TRUE(*engine.open_if_free(runner));
+  engine.start_thread();
+  engine.stop_thread();
+  EXPECT_FALSE(*b_.is_free());
+  engine.release();
+  EXPECT_TRUE(*b_.is_free());
+}
+
 TEST_F(TwoServers, one_that_was_followed_beats_no_more) {
   const auto engine = take_over("a");
   take_over("b");

@@ -8,6 +8,7 @@
 #include "lineage/lineage.h"
 #include "pipeline/pipeline.h"
 #include "retention/store.h"
+#include "serve/shared_capture.h"
 #include "steps/projects.h"
 
 namespace ciclo::retention {
@@ -48,8 +49,9 @@ void add(Amount& amount, std::uint64_t bytes) {
 // All that name values, but for the files of runs, which tracking lists itself.
 std::vector<blob::Column> columns_of_others() {
   std::vector<blob::Column> all;
-  for (const auto columns : {lineage::blob_columns(), data::blob_columns(),
-                             pipeline::blob_columns(), steps::blob_columns()}) {
+  for (const auto columns :
+       {lineage::blob_columns(), data::blob_columns(), pipeline::blob_columns(),
+        serve::blob_columns(), steps::blob_columns()}) {
     all.insert(all.end(), columns.begin(), columns.end());
   }
   return all;

@@ -24,6 +24,7 @@
 #include "retention/blobs.h"
 #include "retention/collections.h"
 #include "retention/policies.h"
+#include "serve/endpoints.h"
 #include "sql/test_database.h"
 #include "steps/projects.h"
 #include "tracking/artifacts.h"
@@ -44,7 +45,7 @@ class CollectorTest : public testing::TestWithParam<sql::Engine> {
   CollectorTest() {
     for (const auto module :
          {events::schema(), lineage::schema(), data::schema(), tracking::schema(),
-          registry::schema(), pipeline::schema(), steps::schema()}) {
+          registry::schema(), pipeline::schema(), serve::schema(), steps::schema()}) {
       const auto migrated = sql::migrate(*database, module);
       EXPECT_TRUE(migrated.ok()) << migrated.error().message;
     }

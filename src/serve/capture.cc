@@ -353,6 +353,19 @@ std::optional<std::int64_t> Capture::newest_label_ms(const std::string& endpoint
   return state_->known_of(options_, endpoint).newest_label_ms;
 }
 
+void Capture::learn_row(const std::string& endpoint, std::string_view inference_id,
+                        std::int64_t event_time_ms) {
+  const std::lock_guard lock(state_->known_mutex);
+  Known& known = state_->known_of(options_, endpoint);
+  known.ids.add(inference_id);
+  raise(known.newest_event_ms, event_time_ms);
+}
+
+void Capture::learn_label(const std::string& endpoint, std::int64_t time_ms) {
+  const std::lock_guard lock(state_->known_mutex);
+  raise(state_->known_of(options_, endpoint).newest_label_ms, time_ms);
+}
+
 Result<LabelsAccepted> Capture::append_labels(const std::string& endpoint,
                                               const std::vector<Label>& labels) {
   if (labels.empty()) return LabelsAccepted{};

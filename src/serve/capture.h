@@ -25,6 +25,8 @@
 //   ROOT/ENDPOINT/captured/2013-06-01/000001.jsonl   one line a predicted row, by the day of its
 //   event ROOT/ENDPOINT/labels/2013-06-02/000001.jsonl     one line a label, by the day it became
 //   known
+// and, in a folder of each day for each other server, what that one has handed over
+// (serve/shared_capture.h).
 //
 // What survives what:
 //   kill -9 of the process   every row whose `append_rows` returned true, so every prediction that
@@ -112,6 +114,11 @@ class Capture {
 
   // The newest time at which a label became known, likewise.
   std::optional<std::int64_t> newest_label_ms(const std::string& endpoint);
+
+  // What another server captured and this one has taken over: a row, or a label.
+  void learn_row(const std::string& endpoint, std::string_view inference_id,
+                 std::int64_t event_time_ms);
+  void learn_label(const std::string& endpoint, std::int64_t time_ms);
 
   CaptureStats stats() const;
   const std::filesystem::path& root() const { return options_.root; }

@@ -182,4 +182,17 @@ std::vector<fs::path> numbered_files(const fs::path& directory) {
   return files;
 }
 
+std::vector<fs::path> all_files(const fs::path& directory) {
+  std::vector<fs::path> others;
+  std::error_code error;
+  for (auto entry = fs::recursive_directory_iterator(directory, error);
+       !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
+    if (entry.depth() == 1 && entry->path().extension() == ".jsonl") others.push_back(*entry);
+  }
+  std::sort(others.begin(), others.end());
+  std::vector<fs::path> files = numbered_files(directory);
+  files.insert(files.end(), others.begin(), others.end());
+  return files;
+}
+
 }  // namespace ciclo::serve

@@ -77,4 +77,8 @@ class AppendFiles {
 // The numbered files of a directory, ascending; empty when there is no such directory.
 std::vector<std::filesystem::path> numbered_files(const std::filesystem::path& directory);
 
+// Those, and the ones below that other servers have handed over (serve/shared_capture.h), of which
+// each server has a folder.
+std::vector<std::filesystem::path> all_files(const std::filesystem::path& directory);
+
 }  // namespace ciclo::serve

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "serve/capture.h"
 #include "serve/capture_files.h"
+#include "serve/capture_lines.h"
 
 namespace ciclo::serve {
 namespace {
@@ -15,7 +16,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kDayMs = 86'400'000;
-constexpr std::size_t kLineBytesMax = 32 << 20;
 
 // "2013-06-01" → its first moment.
 std::optional<std::int64_t> parse_day(std::string_view name) {
@@ -47,63 +47,33 @@ std::vector<std::int64_t> days_in(const fs::path& directory, std::int64_t from_m
 
 // Calls `on_line` for each line that ends with a newline; what follows the last one is torn, or is
 // being written just now.
-Result<void> read_lines(const fs::path& file, ReadStats& stats,
-                        const std::function<Result<void>(std::string_view)>& on_line) {
-  std::string rest;
-  bool is_skipping = false;  // in a line too long to be ours
-  const auto on_piece = [&](std::string_view piece) -> Result<void> {
-    for (std::size_t end = piece.find('\n'); end != std::string_view::npos;
-         end = piece.find('\n')) {
-      const std::string_view line = piece.substr(0, end);
-      piece.remove_prefix(end + 1);
-      if (is_skipping) {
-        is_skipping = false;
-      } else if (rest.empty()) {
-        TRY(on_line(line));
-      } else {
-        rest += line;
-        TRY(on_line(rest));
-      }
-      rest.clear();
-    }
-    if (!is_skipping) rest += piece;
-    if (rest.size() > kLineBytesMax) {
-      ++stats.damaged_lines;
-      is_skipping = true;
-      rest.clear();
-    }
-    return {};
-  };
-  TRY(read_file_in_pieces(file, on_piece));
-  if (!rest.empty()) ++stats.damaged_lines;
+Result<void> read_lines(const fs::path& file, ReadStats& stats, const LineCutter::OnLine& on_line) {
+  LineCutter lines;
+  TRY(read_file_in_pieces(file, [&](std::string_view piece) { return lines.cut(piece, on_line); }));
+  stats.damaged_lines += lines.passed_over() + (lines.has_rest() ? 1 : 0);
   return {};
 }
 
-// `on_row` for the root of each line's JSON whose `time_key` lies in the range.
-Result<ReadStats> read_rows(const fs::path& directory, std::int64_t from_ms, std::int64_t to_ms,
-                            std::string_view time_key,
+// `on_row` for the root of each line's JSON whose time lies in the range.
+Result<ReadStats> read_rows(const fs::path& root, const std::string& endpoint,
+                            std::string_view folder, std::int64_t from_ms, std::int64_t to_ms,
                             const std::function<Result<void>(json::View, std::int64_t)>& on_row) {
   ReadStats stats;
+  const fs::path directory = root / endpoint / folder;
+  const auto on_line = [&](std::string_view line) -> Result<void> {
+    Result<void> done;
+    const bool is_ours =
+        read_line(folder, line, [&](json::View row, std::string_view, std::int64_t time_ms) {
+          if (time_ms < from_ms || time_ms >= to_ms) return;
+          ++stats.rows;
+          done = on_row(row, time_ms);
+        });
+    if (!is_ours) ++stats.damaged_lines;
+    return done;
+  };
   for (const std::int64_t day : days_in(directory, from_ms, to_ms)) {
-    for (const auto& file : numbered_files(directory / day_name(day))) {
-      TRY(read_lines(file, stats, [&](std::string_view line) -> Result<void> {
-        const auto document = json::Document::parse(line);
-        if (!document.ok() || !document->root().is_object()) {
-          ++stats.damaged_lines;
-          return {};
-        }
-        const json::View root = document->root();
-        const json::View id = root.find("inference_id");
-        const json::View time = root.find(time_key);
-        if (!id.has_value() || !id.is_string() || !time.has_value() || !time.is_int()) {
-          ++stats.damaged_lines;
-          return {};
-        }
-        const std::int64_t time_ms = time.integer();
-        if (time_ms < from_ms || time_ms >= to_ms) return {};
-        ++stats.rows;
-        return on_row(root, time_ms);
-      }));
+    for (const auto& file : all_files(directory / day_name(day))) {
+      TRY(read_lines(file, stats, on_line));
     }
   }
   return stats;
@@ -122,7 +92,7 @@ std::int64_t integer_or_zero(json::View value) {
 Result<ReadStats> read_captured(const fs::path& root, const std::string& endpoint,
                                 std::int64_t from_ms, std::int64_t to_ms,
                                 const std::function<Result<void>(const CapturedRow&)>& on_row) {
-  return read_rows(root / endpoint / "captured", from_ms, to_ms, "event_time_ms",
+  return read_rows(root, endpoint, kCapturedFolder, from_ms, to_ms,
                    [&](json::View line, std::int64_t event_time_ms) {
                      return on_row({.inference_id = line.find("inference_id").string(),
                                     .model = text_or_empty(line.find("model")),
@@ -137,7 +107,7 @@ Result<ReadStats> read_captured(const fs::path& root, const std::string& endpoin
 Result<ReadStats> read_labels(const fs::path& root, const std::string& endpoint,
                               std::int64_t from_ms, std::int64_t to_ms,
                               const std::function<Result<void>(const LabelRow&)>& on_label) {
-  return read_rows(root / endpoint / "labels", from_ms, to_ms, "time_ms",
+  return read_rows(root, endpoint, kLabelsFolder, from_ms, to_ms,
                    [&](json::View line, std::int64_t time_ms) {
                      return on_label({.inference_id = line.find("inference_id").string(),
                                       .label = line.find("label"),
@@ -146,12 +116,12 @@ Result<ReadStats> read_labels(const fs::path& root, const std::string& endpoint,
 }
 
 std::vector<std::int64_t> captured_days(const fs::path& root, const std::string& endpoint) {
-  return days_in(root / endpoint / "captured", std::numeric_limits<std::int64_t>::min(),
+  return days_in(root / endpoint / kCapturedFolder, std::numeric_limits<std::int64_t>::min(),
                  std::numeric_limits<std::int64_t>::max());
 }
 
 std::vector<std::int64_t> label_days(const fs::path& root, const std::string& endpoint) {
-  return days_in(root / endpoint / "labels", std::numeric_limits<std::int64_t>::min(),
+  return days_in(root / endpoint / kLabelsFolder, std::numeric_limits<std::int64_t>::min(),
                  std::numeric_limits<std::int64_t>::max());
 }
 
