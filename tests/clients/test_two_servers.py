@@ -8,26 +8,12 @@ import re
 import subprocess
 import sys
 import time
-import uuid
 
 import mlflow
 import numpy
 import pytest
 import requests
 import sklearn.datasets
-
-
-@pytest.fixture
-def database():
-    """A schema of its own in the server that tests/tools/postgres.py started."""
-    url = os.environ.get("CICLO_TEST_POSTGRES_URL")
-    if not url:
-        pytest.skip("CICLO_TEST_POSTGRES_URL is not set: tests/tools/postgres.py run -- … sets it")
-    name = f"two_{uuid.uuid4().hex[:12]}"
-    statement = ["psql", "-qX", "-v", "ON_ERROR_STOP=1", url, "-c"]
-    subprocess.run([*statement, f"CREATE SCHEMA {name}"], check=True)
-    yield f"{url}?options=-csearch_path%3D{name}"
-    subprocess.run([*statement, f"DROP SCHEMA {name} CASCADE"], check=True, capture_output=True)
 
 
 @pytest.fixture
