@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <map>
 #include <optional>
-#include <unordered_map>
 #include <utility>
 
 #include "base/text.h"
+#include "sql/once.h"
+#include "tracking/arrived_spans.h"
 #include "tracking/limits.h"
 #include "tracking/span_text.h"
 #include "tracking/store.h"
@@ -21,102 +21,24 @@ namespace {
 
 using namespace trace_keys;
 
-constexpr std::int64_t kNsOfMs = 1'000'000;
-constexpr std::string_view kInputs = "mlflow.spanInputs";
-constexpr std::string_view kOutputs = "mlflow.spanOutputs";
-constexpr std::string_view kSpanUsage = "mlflow.chat.tokenUsage";
-constexpr std::string_view kSpanCost = "mlflow.llm.cost";
-// Tags of the trace that its root span carries.
-constexpr std::string_view kTagPrefix = "mlflow.traceTag.";
-
-// The spans of one trace in one request.
-struct Arrived {
-  std::vector<const Span*> spans;
-  const json::Value* resource = nullptr;
-
-  const Span* root() const {
-    for (const Span* span : spans) {
-      if (span->parent_span_id.empty()) return span;
-    }
-    return nullptr;
-  }
-  std::int64_t start_ms() const {
-    return (*std::ranges::min_element(spans, {}, &Span::start_ns))->start_ns / kNsOfMs;
-  }
-  // nullopt while none has ended.
-  std::optional<std::int64_t> end_ms() const {
-    const std::int64_t end = (*std::ranges::max_element(spans, {}, &Span::end_ns))->end_ns;
-    return end == 0 ? std::nullopt : std::optional(end / kNsOfMs);
-  }
-  // The first value of any of the attributes, in any span.
-  std::optional<std::string> first_of(std::initializer_list<std::string_view> keys) const {
-    for (const Span* span : spans) {
-      for (const auto key : keys) {
-        const json::Value* value = span->attributes.find(key);
-        if (value != nullptr && !value->is_null()) return attribute_text(*value);
-      }
-    }
-    return std::nullopt;
-  }
-  bool has(std::string_view key) const { return first_of({key}).has_value(); }
-};
-
-// By id, so that two requests take the same traces in the same order.
-Result<std::map<std::string, Arrived>> by_trace(std::span<const SpanBatch> batches) {
-  std::map<std::string, Arrived> out;
-  std::size_t count = 0;
-  for (const auto& batch : batches) {
-    for (const auto& span : batch.spans) {
-      if (++count > kSpansMax) {
-        return invalid_argument("a request holds at most " + std::to_string(kSpansMax) +
-                                " spans: send several");
-      }
-      Arrived& trace = out["tr-" + span.trace_id];
-      trace.spans.push_back(&span);
-      if (trace.resource == nullptr && !batch.resource.members().empty()) {
-        trace.resource = &batch.resource;
-      }
-    }
-  }
-  return out;
-}
-
-std::optional<TraceState> state_of(const Arrived& arrived) {
-  const Span* root = arrived.root();
-  if (root == nullptr) return std::nullopt;
-  return root->status == SpanStatus::kError ? TraceState::kError : TraceState::kOk;
-}
-
-void read_previews(const Arrived& arrived, TraceInfo& info) {
-  const Span* root = arrived.root();
-  if (root == nullptr) return;
-  const json::Value* inputs = root->attributes.find(kInputs);
-  const json::Value* outputs = root->attributes.find(kOutputs);
-  if (!info.request_preview && inputs != nullptr && !inputs->is_null()) {
-    info.request_preview = preview_of(attribute_json(*inputs), "user");
-  }
-  if (!info.response_preview && outputs != nullptr && !outputs->is_null()) {
-    info.response_preview = preview_of(attribute_json(*outputs), "assistant");
-  }
-}
-
 // A new trace as its spans have it.
-TraceInfo info_of(const std::string& id, const ExperimentId& experiment, const Arrived& arrived) {
+TraceInfo info_of(const ExperimentId& experiment, const ArrivedTrace& arrived) {
   TraceInfo info;
-  info.trace_id = TraceId(id);
+  info.trace_id = arrived.trace_id;
   info.experiment_id = experiment;
-  info.request_ms = arrived.start_ms();
-  if (const auto end_ms = arrived.end_ms()) info.duration_ms = *end_ms - info.request_ms;
-  info.state = state_of(arrived).value_or(TraceState::kInProgress);
-  read_previews(arrived, info);
+  info.request_ms = arrived.start_ms;
+  if (arrived.end_ms) info.duration_ms = *arrived.end_ms - info.request_ms;
+  info.state = arrived.state.value_or(TraceState::kInProgress);
+  info.request_preview = arrived.request_preview;
+  info.response_preview = arrived.response_preview;
   return info;
 }
 
 // One that is there, with what more spans add; times only while its info has not come.
-void extend(TraceInfo& info, bool is_finalized, const Arrived& arrived) {
+void extend(TraceInfo& info, bool is_finalized, const ArrivedTrace& arrived) {
   if (!is_finalized) {
-    const std::int64_t start_ms = std::min(info.request_ms, arrived.start_ms());
-    auto end_ms = arrived.end_ms();
+    const std::int64_t start_ms = std::min(info.request_ms, arrived.start_ms);
+    auto end_ms = arrived.end_ms;
     if (end_ms && info.duration_ms) {
       end_ms = std::max(*end_ms, info.request_ms + *info.duration_ms);
     } else if (info.duration_ms) {
@@ -126,122 +48,80 @@ void extend(TraceInfo& info, bool is_finalized, const Arrived& arrived) {
     if (end_ms) info.duration_ms = *end_ms - start_ms;
   }
   if (info.state == TraceState::kInProgress || info.state == TraceState::kUnspecified) {
-    info.state = state_of(arrived).value_or(info.state);
+    info.state = arrived.state.value_or(info.state);
   }
-  read_previews(arrived, info);
+  if (!info.request_preview) info.request_preview = arrived.request_preview;
+  if (!info.response_preview) info.response_preview = arrived.response_preview;
 }
 
-Result<store::TraceRow> trace_for(sql::Txn& txn, const Context& context, const std::string& id,
-                                  const ExperimentId& experiment_id, const Arrived& arrived) {
-  TRY(lock_trace(txn, TraceId(id)));
-  TRY(auto found, store::find_trace(txn, context.workspace, TraceId(id)));
+Result<store::TraceRow> trace_for(sql::Txn& txn, const Context& context,
+                                  const ExperimentId& experiment_id, const ArrivedTrace& arrived) {
+  const TraceId& id = arrived.trace_id;
+  TRY(auto found, store::find_trace(txn, context.workspace, id));
   if (found) {
     TRY(const auto finalized, store::trace_metadata(txn, found->number, kFinalizedKey));
     extend(found->info, finalized.has_value(), arrived);
     TRY(store::update_trace(txn, *found));
     return std::move(*found);
   }
-  TRY(const bool is_taken, store::has_trace_id(txn, TraceId(id)));
-  if (is_taken) return already_exists("the trace id " + quoted(id) + " is taken");
+  TRY(const bool is_taken, store::has_trace_id(txn, id));
+  if (is_taken) return already_exists("the trace id " + quoted(id.str()) + " is taken");
   TRY(const auto experiment, active_experiment(txn, context, experiment_id));
   store::TraceRow row;
   TRY(row.experiment, store::experiment_number(experiment_id));
-  row.info = info_of(id, experiment_id, arrived);
+  row.info = info_of(experiment_id, arrived);
   TRY(row.number, store::insert_trace(txn, row.experiment, row.info));
-  const Tag tag = artifact_tag(experiment, row.info.trace_id);
+  const Tag tag = artifact_tag(experiment, id);
   TRY(store::put_trace_tags(txn, row, std::span(&tag, 1)));
   return row;
 }
 
-// Whether a key can be a tag; what cannot is left out, as MLflow does.
-bool is_tag_key(std::string_view key) { return check_key("tag", key).ok(); }
-
-std::vector<Tag> tags_of(const Arrived& arrived) {
-  std::vector<Tag> tags;
-  const auto add = [&](std::string_view key, const json::Value& value) {
-    if (tags.size() >= kTracePairsMax || !is_tag_key(key)) return;
-    tags.push_back(
-        {std::string(key), std::string(cut_to(attribute_text(value), kTagValueLengthMax))});
-  };
-  if (arrived.resource != nullptr) {
-    for (const auto& [key, value] : arrived.resource->members()) {
-      // The server's own words are not for clients to set.
-      if (!key.starts_with("telemetry.sdk.") && !key.starts_with("mlflow.")) add(key, value);
-    }
-  }
-  if (const Span* root = arrived.root()) {
-    for (const auto& [key, value] : root->attributes.members()) {
-      if (key.starts_with(kTagPrefix)) add(std::string_view(key).substr(kTagPrefix.size()), value);
-    }
-  }
-  std::erase_if(tags, [](const Tag& tag) { return tag.key == kSpansTag; });
-  tags.push_back({std::string(kSpansTag), std::string(kSpansHere)});
-  return tags;
-}
-
-// The sum of an object of numbers over the spans of a trace. Some libraries repeat the sum of the
-// children in their parent: below a span that has the attribute, none counts.
-std::optional<json::Value> sum_of(const std::vector<store::SpanValue>& spans) {
-  std::unordered_map<std::string_view, const store::SpanValue*> by_id;
-  for (const auto& span : spans) by_id[span.span_id] = &span;
-  const auto is_below_another = [&](const store::SpanValue& span) {
-    // Bounded, for parents may name each other.
-    const store::SpanValue* at = &span;
-    for (std::size_t step = 0; step < spans.size(); ++step) {
-      const auto parent = by_id.find(at->parent_span_id);
-      if (parent == by_id.end()) return false;
-      at = parent->second;
-      if (at->value) return true;
-    }
-    return false;
-  };
-  std::optional<json::Value> sum;
-  for (const auto& span : spans) {
-    if (!span.value || is_below_another(span)) continue;
-    const auto parsed = json::parse(*span.value);
-    if (!parsed.ok() || !parsed->is_object()) continue;
-    if (!sum) sum = json::Value::object();
-    for (const auto& [key, value] : parsed->members()) {
-      json::Value& total = (*sum)[key];
-      if (value.is_int() && (total.is_null() || total.is_int())) {
-        std::int64_t added = 0;
-        const std::int64_t before = total.is_null() ? 0 : total.integer();
-        if (!__builtin_add_overflow(before, value.integer(), &added)) total = added;
-      } else if (value.is_number()) {
-        total = (total.is_number() ? total.number() : 0.0) + value.number();
-      }
-    }
-  }
-  return sum;
-}
-
 // What spans say about the whole, where the info has not said it.
 Result<void> put_found_metadata(sql::Txn& txn, const store::TraceRow& trace,
-                                const Arrived& arrived) {
+                                const ArrivedTrace& arrived) {
   std::vector<Tag> found;
   const auto add_once = [&](std::string_view key,
-                            std::optional<std::string> value) -> Result<void> {
+                            const std::optional<std::string>& value) -> Result<void> {
     if (!value || value->empty() || length_of(*value) > kTraceSessionLengthMax) return {};
     TRY(const auto known, store::trace_metadata(txn, trace.number, key));
-    if (!known) found.push_back({std::string(key), std::move(*value)});
+    if (!known) found.push_back({std::string(key), *value});
     return {};
   };
-  TRY(add_once(kSessionKey, arrived.first_of({"session.id", "gen_ai.conversation.id"})));
-  TRY(add_once(kUserKey, arrived.first_of({"user.id"})));
-  TRY(const auto finalized, store::trace_metadata(txn, trace.number, kFinalizedKey));
-  for (const auto& [key, attribute] :
-       {std::pair(kUsageKey, kSpanUsage), std::pair(kCostKey, kSpanCost)}) {
-    if (!arrived.has(attribute)) continue;
+  TRY(add_once(kSessionKey, arrived.session));
+  TRY(add_once(kUserKey, arrived.user));
+  const auto add_sum = [&](std::string_view key, std::string_view attribute) -> Result<void> {
     TRY(const auto known, store::trace_metadata(txn, trace.number, key));
-    if (known && finalized) continue;
+    TRY(const auto finalized, store::trace_metadata(txn, trace.number, kFinalizedKey));
+    if (known && finalized) return {};
     TRY(const auto values, store::span_values(txn, trace.number, attribute));
-    if (const auto sum = sum_of(values)) found.push_back({std::string(key), spaced_json(*sum)});
-  }
+    if (const auto sum = sum_of_spans(values)) {
+      found.push_back({std::string(key), spaced_json(*sum)});
+    }
+    return {};
+  };
+  if (arrived.has_usage) TRY(add_sum(kUsageKey, kSpanUsage));
+  if (arrived.has_cost) TRY(add_sum(kCostKey, kSpanCost));
   return store::put_trace_metadata(txn, trace, found);
 }
 
-Result<std::vector<Span>> spans_of(sql::Reader& reader, std::int64_t trace) {
-  TRY(const auto contents, store::span_contents(reader, trace));
+// What the spans of one answer may hold in all, for they are in memory at once.
+struct Room {
+  std::size_t bytes_left = kSpanBytesAnsweredMax;
+};
+
+Result<std::vector<std::string>> contents_of(sql::Reader& reader, std::int64_t trace, Room& room) {
+  TRY(auto contents, store::span_contents(reader, trace, room.bytes_left));
+  if (!contents) {
+    return failed_precondition("the spans asked for are longer than the " +
+                               std::to_string(kSpanBytesAnsweredMax >> 20) +
+                               " MiB that one answer holds: ask for fewer traces at once");
+  }
+  for (const auto& content : *contents) room.bytes_left -= content.size();
+  return std::move(*contents);
+}
+
+Result<std::vector<Span>> spans_of(sql::Reader& reader, std::int64_t trace, Room& room) {
+  TRY(const auto contents, contents_of(reader, trace, room));
   std::vector<Span> spans;
   for (const auto& content : contents) {
     TRY(auto span, parse_span_content(content));
@@ -276,16 +156,19 @@ bool is_whole(const Trace& trace) {
 
 Result<void> Traces::log_spans(const Context& context, const ExperimentId& experiment,
                                std::span<const SpanBatch> batches) {
-  TRY(const auto traces, by_trace(batches));
+  TRY(const auto traces, arrived_traces(batches));
   if (traces.empty()) return {};
-  return database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  std::vector<TraceId> ids;
+  for (const auto& arrived : traces) ids.push_back(arrived.trace_id);
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<void> {
+    TRY(lock_traces(txn, ids));
     TRY(const std::int64_t number, store::experiment_number(experiment));
     TRY(const auto found, store::find_experiment(txn, context.workspace, number));
     if (!found) return not_found("no experiment with id " + quoted(experiment.str()) + " exists");
-    for (const auto& [id, arrived] : traces) {
-      TRY(const auto trace, trace_for(txn, context, id, experiment, arrived));
-      TRY(store::put_spans(txn, trace, arrived.spans));
-      TRY(store::put_trace_tags(txn, trace, tags_of(arrived)));
+    for (const auto& arrived : traces) {
+      TRY(const auto trace, trace_for(txn, context, experiment, arrived));
+      TRY(store::put_spans(txn, trace, arrived.rows));
+      TRY(store::put_trace_tags(txn, trace, arrived.tags));
       TRY(put_found_metadata(txn, trace, arrived));
     }
     return {};
@@ -302,7 +185,8 @@ Result<Trace> Traces::get(const Context& context, const TraceId& id, Missing mis
       return failed_precondition("the spans of trace " + id.str() +
                                  " are not stored here: its client keeps them among its artifacts");
     }
-    TRY(trace.spans, spans_of(reader, row.number));
+    Room room;
+    TRY(trace.spans, spans_of(reader, row.number, room));
     if (missing == Missing::kAllow || is_whole(trace)) return trace;
     return not_found("trace " + id.str() +
                      " is not complete yet: " + std::to_string(trace.spans.size()) + " of " +
@@ -316,13 +200,14 @@ Result<std::vector<Trace>> Traces::get_many(
   TRY(auto found, infos(context, ids, experiments));
   return database_.view([&](sql::Reader& reader) -> Result<std::vector<Trace>> {
     std::vector<Trace> traces;
+    Room room;
     for (auto& info : found) {
       if (!has_spans_here(info)) continue;
       TRY(const auto row, store::find_trace(reader, context.workspace, info.trace_id));
       if (!row) continue;  // deleted meanwhile
       Trace trace;
       trace.info = std::move(info);
-      TRY(trace.spans, spans_of(reader, row->number));
+      TRY(trace.spans, spans_of(reader, row->number, room));
       if (is_whole(trace)) traces.push_back(std::move(trace));
     }
     return traces;
@@ -336,7 +221,8 @@ Result<std::optional<std::vector<std::string>>> Traces::span_texts(const Context
     TRY(const auto row, required_trace(reader, context, id));
     TRY(const auto place, store::trace_tag(reader, row.number, kSpansTag));
     if (place != kSpansHere) return Texts();
-    TRY(auto texts, store::span_contents(reader, row.number));
+    Room room;
+    TRY(auto texts, contents_of(reader, row.number, room));
     return Texts(std::move(texts));
   });
 }

@@ -20,15 +20,10 @@ std::string type_of(const Span& span) {
   return type == nullptr ? "UNKNOWN" : attribute_text(*type);
 }
 
-Result<std::int64_t> put_span(sql::Txn& txn, const TraceRow& trace, const Span& span) {
-  const std::string name(cut_to(span.name, kSpanNameLengthMax));
-  const std::string type(cut_to(type_of(span), kSpanNameLengthMax));
-  const std::string content = span_content(span);
-  const auto parent =
-      span.parent_span_id.empty() ? std::nullopt : std::optional<std::string>(span.parent_span_id);
-  const auto end = span.end_ns == 0 ? std::nullopt : std::optional(span.end_ns);
+Result<std::int64_t> put_span(sql::Txn& txn, const TraceRow& trace, const SpanRow& span) {
   TRY(const auto number,
-      txn.query_one(R"(
+      txn.query_one(
+          R"(
           INSERT INTO spans (trace_number, span_id, experiment_id, parent_span_id, name, type,
             status, start_ns, end_ns, content)
           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
@@ -36,27 +31,39 @@ Result<std::int64_t> put_span(sql::Txn& txn, const TraceRow& trace, const Span& 
             name = excluded.name, type = excluded.type, status = excluded.status,
             start_ns = excluded.start_ns, end_ns = excluded.end_ns, content = excluded.content
           RETURNING span_number)",
-                    {trace.number, span.span_id, trace.experiment, sql::param(parent), name, type,
-                     name_of(span.status), span.start_ns, sql::param(end), content},
-                    [](const sql::Row& row) { return row.integer(0); }));
+          {trace.number, span.span_id, trace.experiment, sql::param(span.parent_span_id), span.name,
+           span.type, name_of(span.status), span.start_ns, sql::param(span.end_ns), span.content},
+          [](const sql::Row& row) { return row.integer(0); }));
   if (!number) return internal("an insert returned no key");
   return *number;
 }
 
 }  // namespace
 
-Result<void> put_spans(sql::Txn& txn, const TraceRow& trace, std::span<const Span* const> spans) {
-  for (const Span* span : spans) {
-    TRY(const std::int64_t number, put_span(txn, trace, *span));
+SpanRow span_row(const Span& span) {
+  SpanRow row;
+  row.span_id = span.span_id;
+  if (!span.parent_span_id.empty()) row.parent_span_id = span.parent_span_id;
+  row.name = cut_to(span.name, kSpanNameLengthMax);
+  row.type = cut_to(type_of(span), kSpanNameLengthMax);
+  row.status = span.status;
+  row.start_ns = span.start_ns;
+  if (span.end_ns != 0) row.end_ns = span.end_ns;
+  row.content = span_content(span);
+  for (const auto& [key, value] : span.attributes.members()) {
+    // Longer keys stand in the content only: an index takes keys of a limited size.
+    if (key.empty() || key.size() > kKeyLengthMax) continue;
+    row.attributes.push_back({key, attribute_text(value)});
+  }
+  return row;
+}
+
+Result<void> put_spans(sql::Txn& txn, const TraceRow& trace, std::span<const SpanRow> spans) {
+  for (const SpanRow& span : spans) {
+    TRY(const std::int64_t number, put_span(txn, trace, span));
     TRY(txn.execute("DELETE FROM span_attributes WHERE span_number = $1", {number}));
-    std::vector<std::pair<std::string_view, std::string>> attributes;
-    for (const auto& [key, value] : span->attributes.members()) {
-      // Longer keys stand in the content only: an index takes keys of a limited size.
-      if (key.empty() || key.size() > kKeyLengthMax) continue;
-      attributes.emplace_back(key, attribute_text(value));
-    }
     std::vector<sql::Params> rows;
-    for (const auto& [key, value] : attributes) {
+    for (const auto& [key, value] : span.attributes) {
       rows.push_back({number, key, value, trace.number, trace.experiment});
     }
     if (rows.empty()) continue;
@@ -68,11 +75,21 @@ Result<void> put_spans(sql::Txn& txn, const TraceRow& trace, std::span<const Spa
   return {};
 }
 
-Result<std::vector<std::string>> span_contents(sql::Reader& reader, std::int64_t trace) {
-  return reader.query_all(R"(
+Result<std::optional<std::vector<std::string>>> span_contents(sql::Reader& reader,
+                                                              std::int64_t trace,
+                                                              std::size_t bytes_max) {
+  // Added up first: a sort holds all rows before it gives the first.
+  TRY(const auto bytes,
+      reader.query_one("SELECT SUM(OCTET_LENGTH(content)) FROM spans WHERE trace_number = $1",
+                       {trace}, [](const sql::Row& row) { return row.integer(0); }));
+  if (static_cast<std::size_t>(bytes.value_or(0)) > bytes_max) {
+    return std::optional<std::vector<std::string>>();
+  }
+  TRY(auto contents, reader.query_all(R"(
       SELECT content FROM spans WHERE trace_number = $1
       ORDER BY CASE WHEN parent_span_id IS NULL THEN 0 ELSE 1 END, start_ns, span_number)",
-                          {trace}, [](const sql::Row& row) { return row.string(0); });
+                                      {trace}, [](const sql::Row& row) { return row.string(0); }));
+  return std::optional(std::move(contents));
 }
 
 Result<std::vector<SpanValue>> span_values(sql::Reader& reader, std::int64_t trace,

@@ -228,7 +228,8 @@ const Searchable& trace_search() {
 // one by one, whatever the order.
 constexpr std::int64_t kFewRows = 2'000;
 
-// A comparison that an index finds the rows of: " FROM table d WHERE d.experiment_id = $1 AND …".
+// A comparison that an index finds the rows of: " FROM table d WHERE d.experiment_id = $1 AND …",
+// where d has a trace_number.
 using Start = std::function<std::string(Parameters&)>;
 
 std::string begins_with(const std::string& column, const std::string& value,
@@ -239,10 +240,7 @@ std::string begins_with(const std::string& column, const std::string& value,
 
 std::optional<Start> span_start(const Comparison& comparison, std::int64_t experiment) {
   const auto* value = std::get_if<std::string>(&comparison.value);
-  if (comparison.identifier.entity != "span" || comparison.comparator != Comparator::kEqual ||
-      value == nullptr) {
-    return std::nullopt;
-  }
+  if (comparison.comparator != Comparator::kEqual || value == nullptr) return std::nullopt;
   const std::string& key = comparison.identifier.key;
   if (key == "name" || key == "type" || key == "status") {
     return [=, text = *value](Parameters& parameters) {
@@ -258,6 +256,55 @@ std::optional<Start> span_start(const Comparison& comparison, std::int64_t exper
         " FROM span_attributes d WHERE d.experiment_id = " + parameters.add(experiment) +
         " AND d.key = " + parameters.add(key.substr(kAttributesPrefix.size()));
     return from + begins_with("d.value", text, parameters);
+  };
+}
+
+// Assessments of a name, and the traces of the sessions that they speak for.
+Start assessment_start(std::string kind, std::string name, std::int64_t experiment) {
+  return [=](Parameters& parameters) {
+    const auto assessed = [&] {
+      return " WHERE a.experiment_id = " + parameters.add(experiment) +
+             " AND a.kind = " + parameters.add(kind) + " AND a.name = " + parameters.add(name);
+    };
+    const std::string of_traces = assessed();
+    const std::string of_sessions = assessed();
+    return " FROM (SELECT a.trace_number FROM trace_assessments a" + of_traces +
+           " UNION ALL SELECT m.trace_number FROM trace_assessments a JOIN trace_metadata m ON "
+           "m.experiment_id = a.experiment_id AND m.key = 'mlflow.trace.session' AND "
+           "SUBSTR(m.value, 1, 64) = SUBSTR(a.session, 1, 64)" +
+           of_sessions + ") d WHERE 1 = 1";
+  };
+}
+
+// The traces made in a run and those linked to it.
+Start run_start(std::string run, std::int64_t experiment) {
+  return [=](Parameters& parameters) {
+    const std::string made = "m.experiment_id = " + parameters.add(experiment) +
+                             " AND m.key = 'mlflow.sourceRun'" +
+                             begins_with("m.value", run, parameters);
+    return " FROM (SELECT m.trace_number FROM trace_metadata m WHERE " + made +
+           " UNION ALL SELECT l.trace_number FROM trace_runs l WHERE l.run_id = " +
+           parameters.add(run) + ") d WHERE 1 = 1";
+  };
+}
+
+// Of what only traces have; search.h knows the others.
+std::optional<Start> special_start(const Comparison& comparison, std::int64_t experiment) {
+  const auto& [entity, key] = comparison.identifier;
+  if (entity == "span") return span_start(comparison, experiment);
+  if (entity == "feedback" || entity == "expectation") {
+    if (comparison.comparator == Comparator::kIsNull) return std::nullopt;
+    return assessment_start(entity, key, experiment);
+  }
+  const auto* value = std::get_if<std::string>(&comparison.value);
+  if (comparison.comparator != Comparator::kEqual || value == nullptr) return std::nullopt;
+  if (entity == "issue") return assessment_start(entity, *value, experiment);
+  const auto& words = trace_search().attribute_words;
+  if (!entity.empty() && std::ranges::find(words, entity) == words.end()) return std::nullopt;
+  if (key == "run_id") return run_start(*value, experiment);
+  if (key != "prompt") return std::nullopt;
+  return [prompt = *value](Parameters& parameters) {
+    return " FROM trace_prompts d WHERE d.prompt = " + parameters.add(prompt);
   };
 }
 
@@ -291,7 +338,7 @@ class TraceQuery {
     }
     TRY(const auto comparisons, parse_filter(text_.filter));
     for (const auto& comparison : comparisons) {
-      if (auto start = span_start(comparison, experiment)) found.push_back(std::move(*start));
+      if (auto start = special_start(comparison, experiment)) found.push_back(std::move(*start));
     }
     return found;
   }

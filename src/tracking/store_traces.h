@@ -64,10 +64,26 @@ Result<void> link_trace_to_run(sql::Txn& txn, std::int64_t trace, const RunId& r
 Result<void> link_trace_to_prompt(sql::Txn& txn, std::int64_t trace, std::string_view prompt);
 
 // --- Spans
+// A span as it is stored. Made before the transaction, for the JSON of large spans takes its time.
+struct SpanRow {
+  std::string span_id;
+  std::optional<std::string> parent_span_id;
+  std::string name;
+  std::string type;
+  SpanStatus status = SpanStatus::kUnset;
+  std::int64_t start_ns = 0;
+  std::optional<std::int64_t> end_ns;
+  std::string content;          // span_content of span_text.h
+  std::vector<Tag> attributes;  // those that a search finds, as attribute_text
+};
+SpanRow span_row(const Span& span);
 // Those of one trace; one that is there already is replaced.
-Result<void> put_spans(sql::Txn& txn, const TraceRow& trace, std::span<const Span* const> spans);
-// As span_text.h writes them: roots first, then by start.
-Result<std::vector<std::string>> span_contents(sql::Reader& reader, std::int64_t trace);
+Result<void> put_spans(sql::Txn& txn, const TraceRow& trace, std::span<const SpanRow> spans);
+// As span_text.h writes them: roots first, then by start. nullopt when they are longer than
+// `bytes_max` in all; no more than that is read then.
+Result<std::optional<std::vector<std::string>>> span_contents(sql::Reader& reader,
+                                                              std::int64_t trace,
+                                                              std::size_t bytes_max);
 // One attribute of every span of a trace; nullopt where a span lacks it.
 struct SpanValue {
   std::string span_id;

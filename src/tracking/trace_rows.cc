@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tracking/trace_rows.h"
 
+#include <set>
 #include <string>
 #include <utility>
 
+#include "base/hash.h"
 #include "base/text.h"
 #include "sql/dialect.h"
 #include "tracking/store.h"
@@ -34,8 +36,14 @@ Tag artifact_tag(const Experiment& experiment, const TraceId& id) {
           experiment.artifact_location + "/traces/" + id.str() + "/artifacts"};
 }
 
-Result<void> lock_trace(sql::Txn& txn, const TraceId& id) {
-  return sql::serialize(txn, "trace/" + id.str());
+Result<void> lock_traces(sql::Txn& txn, std::span<const TraceId> ids) {
+  // One lock for many traces, by their hash: PostgreSQL has room for some thousand locks of all
+  // transactions together, and a request may bring as many traces. Taken in order, so that two
+  // requests do not wait for each other.
+  std::set<std::string> names;
+  for (const auto& id : ids) names.insert("traces/" + hash_bytes(id.str()).substr(0, 2));
+  for (const auto& name : names) TRY(sql::serialize(txn, name));
+  return {};
 }
 
 }  // namespace ciclo::tracking

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <span>
 #include <string_view>
 
 #include "base/context.h"
@@ -40,7 +41,8 @@ Result<Experiment> active_experiment(sql::Reader& reader, const Context& context
                                      const ExperimentId& id);
 // Where the trace's files belong.
 Tag artifact_tag(const Experiment& experiment, const TraceId& id);
-// Its info and its spans may come at once, each to make it: from here on, one after the other.
-Result<void> lock_trace(sql::Txn& txn, const TraceId& id);
+// The info of a trace and its spans may come at once, each to make it: from here on, one after the
+// other. Called once in a transaction, with all the traces that it writes.
+Result<void> lock_traces(sql::Txn& txn, std::span<const TraceId> ids);
 
 }  // namespace ciclo::tracking

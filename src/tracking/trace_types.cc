@@ -1,42 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tracking/trace_types.h"
 
+#include <array>
+
 namespace ciclo::tracking {
 
-std::string_view name_of(TraceState state) {
-  switch (state) {
-    case TraceState::kUnspecified: return "STATE_UNSPECIFIED";
-    case TraceState::kOk: return "OK";
-    case TraceState::kError: return "ERROR";
-    case TraceState::kInProgress: return "IN_PROGRESS";
-  }
-  return "";
-}
+namespace {
+
+// In the order of the values.
+constexpr std::array<std::string_view, 4> kStates = {"STATE_UNSPECIFIED", "OK", "ERROR",
+                                                     "IN_PROGRESS"};
+constexpr std::array<std::string_view, 3> kKinds = {"feedback", "expectation", "issue"};
+constexpr std::array<std::string_view, 3> kStatuses = {"UNSET", "OK", "ERROR"};
+
+}  // namespace
+
+std::span<const std::string_view> enum_names(TraceState) { return kStates; }
+std::span<const std::string_view> enum_names(AssessmentKind) { return kKinds; }
+
+std::string_view name_of(TraceState state) { return kStates[static_cast<std::size_t>(state)]; }
+std::string_view name_of(AssessmentKind kind) { return kKinds[static_cast<std::size_t>(kind)]; }
+std::string_view name_of(SpanStatus status) { return kStatuses[static_cast<std::size_t>(status)]; }
 
 std::optional<TraceState> parse_trace_state(std::string_view name) {
-  for (const auto state :
-       {TraceState::kUnspecified, TraceState::kOk, TraceState::kError, TraceState::kInProgress}) {
-    if (name == name_of(state)) return state;
+  for (std::size_t i = 0; i < kStates.size(); ++i) {
+    if (name == kStates[i]) return static_cast<TraceState>(i);
   }
   return std::nullopt;
-}
-
-std::string_view name_of(AssessmentKind kind) {
-  switch (kind) {
-    case AssessmentKind::kFeedback: return "feedback";
-    case AssessmentKind::kExpectation: return "expectation";
-    case AssessmentKind::kIssue: return "issue";
-  }
-  return "";
-}
-
-std::string_view name_of(SpanStatus status) {
-  switch (status) {
-    case SpanStatus::kUnset: return "UNSET";
-    case SpanStatus::kOk: return "OK";
-    case SpanStatus::kError: return "ERROR";
-  }
-  return "";
 }
 
 }  // namespace ciclo::tracking

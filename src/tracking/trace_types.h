@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,7 +13,8 @@
 #include "tracking/types.h"
 
 // The nouns of tracing, with MLflow's meanings. A trace is what one request to an application did;
-// its spans are the pieces of work, each inside its parent. Plain values.
+// its spans are the pieces of work, each inside its parent. Plain values; their fields are what a
+// call that is sent again is answered from (sql/once.h).
 
 namespace ciclo::tracking {
 
@@ -24,11 +26,13 @@ enum class TraceState { kUnspecified, kOk, kError, kInProgress };
 // "STATE_UNSPECIFIED", "OK", "ERROR", "IN_PROGRESS".
 std::string_view name_of(TraceState state);
 std::optional<TraceState> parse_trace_state(std::string_view name);
+std::span<const std::string_view> enum_names(TraceState);
 
 enum class AssessmentKind { kFeedback, kExpectation, kIssue };
 
 // "feedback", "expectation", "issue".
 std::string_view name_of(AssessmentKind kind);
+std::span<const std::string_view> enum_names(AssessmentKind);
 
 // What somebody, or some program, says about a trace or one of its spans.
 struct Assessment {
@@ -48,6 +52,29 @@ struct Assessment {
   std::vector<Tag> metadata;
   std::int64_t created_ms = 0;
   std::int64_t updated_ms = 0;
+
+  // The value is written as a text, for it may be as deeply nested as a document can be.
+  template <class V>
+  void fields(V& v) {
+    std::string value_json = json::dump(value, json::NonFinite::kString);
+    v("assessment_id", assessment_id);
+    v("trace_id", trace_id);
+    v("kind", kind);
+    v("name", name);
+    v("value_json", value_json);
+    v("error", error);
+    v("source_type", source_type);
+    v("source_id", source_id);
+    v("run_id", run_id);
+    v("span_id", span_id);
+    v("rationale", rationale);
+    v("overrides", overrides);
+    v("is_valid", is_valid);
+    v("metadata", metadata);
+    v("created_ms", created_ms);
+    v("updated_ms", updated_ms);
+    if (auto parsed = json::parse(value_json); parsed.ok()) value = std::move(*parsed);
+  }
 };
 
 struct TraceInfo {
@@ -62,6 +89,21 @@ struct TraceInfo {
   std::vector<Tag> metadata;  // what does not change: run, session, user, token usage
   std::vector<Tag> tags;      // what may: name, places of the spans
   std::vector<Assessment> assessments;
+
+  template <class V>
+  void fields(V& v) {
+    v("trace_id", trace_id);
+    v("experiment_id", experiment_id);
+    v("client_request_id", client_request_id);
+    v("state", state);
+    v("request_ms", request_ms);
+    v("duration_ms", duration_ms);
+    v("request_preview", request_preview);
+    v("response_preview", response_preview);
+    v("metadata", metadata);
+    v("tags", tags);
+    v("assessments", assessments);
+  }
 };
 
 enum class SpanStatus { kUnset, kOk, kError };

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "base/text.h"
+#include "sql/once.h"
 #include "tracking/limits.h"
 #include "tracking/store.h"
 #include "tracking/store_traces.h"
@@ -21,6 +23,16 @@ using namespace trace_keys;
 Result<TraceInfo> load(sql::Reader& reader, store::TraceRow row) {
   TRY(store::load_trace_data(reader, std::span(&row.number, 1), std::span(&row.info, 1)));
   return std::move(row.info);
+}
+
+// Each text once, in the order in which they came first.
+std::vector<std::string> distinct(std::span<const std::string> texts) {
+  std::unordered_set<std::string_view> seen;
+  std::vector<std::string> out;
+  for (const auto& text : texts) {
+    if (seen.insert(text).second) out.push_back(text);
+  }
+  return out;
 }
 
 // Keys and lengths of tags or metadata (`what`), with values cut to what is kept.
@@ -46,8 +58,15 @@ void cut_preview(std::optional<std::string>& preview) {
   if (preview) preview = std::string(cut_to(*preview, kTracePreviewLengthMax));
 }
 
+Result<void> check_time(std::string_view what, std::int64_t ms) {
+  if (ms >= kTraceTimeMsMin && ms <= kTraceTimeMsMax) return {};
+  return invalid_argument(std::string(what) + ": " + std::to_string(ms) +
+                          " milliseconds since 1970 is no time between the years 1 and 9999");
+}
+
 Result<TraceInfo> checked(const TraceInfo& wanted) {
   TraceInfo trace = wanted;
+  TRY(check_time("the time of the request", trace.request_ms));
   TRY(check_length("trace id", trace.trace_id.str(), kTraceIdLengthMax));
   if (trace.client_request_id) {
     TRY(check_length("client request id", *trace.client_request_id, kTraceIdLengthMax));
@@ -100,6 +119,8 @@ Result<void> check_assessment(const Assessment& assessment) {
   TRY(check_length("span_id", assessment.span_id.value_or(""), kKeyLengthMax));
   TRY(check_length("overrides", assessment.overrides.value_or(""), kKeyLengthMax));
   TRY(check_length("rationale", assessment.rationale.value_or(""), kAssessmentTextLengthMax));
+  TRY(check_time("create_time", assessment.created_ms));
+  TRY(check_time("last_update_time", assessment.updated_ms));
   TRY(checked_pairs("metadata", assessment.metadata));
   return {};
 }
@@ -146,8 +167,8 @@ Result<TraceInfo> Traces::start(const Context& context, const TraceInfo& wanted)
     }
     assessments.push_back(std::move(assessment));
   }
-  return database_.transact([&](sql::Txn& txn) -> Result<TraceInfo> {
-    TRY(lock_trace(txn, trace.trace_id));
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<TraceInfo> {
+    TRY(lock_traces(txn, std::span(&trace.trace_id, 1)));
     TRY(const auto experiment, active_experiment(txn, context, trace.experiment_id));
     TRY(auto row, written(txn, context, experiment, trace));
     std::vector<Tag> tags = trace.tags;
@@ -176,7 +197,7 @@ Result<TraceInfo> Traces::begin(const Context& context, const TraceInfo& wanted)
   named.state = TraceState::kInProgress;
   named.duration_ms.reset();
   TRY(const auto trace, checked(named));
-  return database_.transact([&](sql::Txn& txn) -> Result<TraceInfo> {
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<TraceInfo> {
     TRY(const auto experiment, active_experiment(txn, context, trace.experiment_id));
     TRY(const std::int64_t number, store::experiment_number(trace.experiment_id));
     store::TraceRow row{.number = 0, .experiment = number, .info = {}};
@@ -192,9 +213,10 @@ Result<TraceInfo> Traces::begin(const Context& context, const TraceInfo& wanted)
 }
 
 Result<TraceInfo> Traces::end(const Context& context, const TraceId& id, const TraceEnd& end) {
+  TRY(check_time("the time of the end", end.end_ms));
   TRY(const auto tags, checked_pairs("tags", end.tags));
   TRY(const auto metadata, checked_pairs("metadata", end.metadata));
-  return database_.transact([&](sql::Txn& txn) -> Result<TraceInfo> {
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<TraceInfo> {
     TRY(auto row, required_trace(txn, context, id));
     row.info.duration_ms = end.end_ms - row.info.request_ms;
     row.info.state = end.state;
@@ -219,15 +241,16 @@ Result<std::vector<TraceInfo>> Traces::infos(
     return invalid_argument("trace_ids: at most " + std::to_string(kTraceIdsMax) +
                             " at once, got " + std::to_string(ids.size()));
   }
+  const std::vector<std::string> wanted = distinct(ids);
   return database_.view([&](sql::Reader& reader) -> Result<std::vector<TraceInfo>> {
-    TRY(auto rows, store::find_traces(reader, context.workspace, ids));
+    TRY(auto rows, store::find_traces(reader, context.workspace, wanted));
     if (experiments) {
       std::erase_if(rows, [&](const store::TraceRow& row) {
         return std::ranges::find(*experiments, row.info.experiment_id) == experiments->end();
       });
     }
     std::unordered_map<std::string_view, std::size_t> order;
-    for (std::size_t i = 0; i < ids.size(); ++i) order.emplace(ids[i], i);
+    for (const auto& id : wanted) order.emplace(id, order.size());
     std::ranges::sort(
         rows, {}, [&](const store::TraceRow& row) { return order.at(row.info.trace_id.str()); });
     std::vector<std::int64_t> numbers;
@@ -252,7 +275,9 @@ Result<Page<TraceInfo>> Traces::search(const Context& context, const TraceSearch
   });
 }
 
-Result<std::int64_t> Traces::remove(const Context& context, const TraceDeletion& deletion) {
+namespace {
+
+Result<void> check_deletion(const TraceDeletion& deletion) {
   if (!deletion.until_ms && deletion.trace_ids.empty()) {
     return invalid_argument("which traces? either max_timestamp_millis or request_ids is needed");
   }
@@ -266,37 +291,72 @@ Result<std::int64_t> Traces::remove(const Context& context, const TraceDeletion&
     return invalid_argument("max_traces must be positive, got " +
                             std::to_string(*deletion.traces_max));
   }
-  return database_.transact([&](sql::Txn& txn) -> Result<std::int64_t> {
-    TRY(const std::int64_t number, store::experiment_number(deletion.experiment_id));
-    TRY(const auto experiment, store::find_experiment(txn, context.workspace, number));
-    std::vector<std::int64_t> traces;
-    if (!experiment) return 0;
-    if (deletion.until_ms) {
-      constexpr std::int64_t kAll = std::int64_t{1} << 40;
-      TRY(traces,
-          store::traces_until(txn, number, *deletion.until_ms, deletion.traces_max.value_or(kAll)));
-    } else {
-      TRY(const auto rows, store::find_traces(txn, context.workspace, deletion.trace_ids));
-      for (const auto& row : rows) {
-        if (row.experiment == number) traces.push_back(row.number);
-      }
-    }
-    TRY(store::delete_traces(txn, traces));
-    return std::ssize(traces);
-  });
+  return {};
+}
+
+// Each of the two removes some traces in one transaction after another: on SQLite the writes of
+// everybody wait while one runs.
+
+Result<std::int64_t> remove_named(sql::Database& database, const Context& context,
+                                  std::int64_t experiment, std::span<const std::string> ids) {
+  std::int64_t removed = 0;
+  while (!ids.empty()) {
+    const auto some = ids.first(std::min<std::size_t>(ids.size(), kTracesDeletedAtOnce));
+    ids = ids.subspan(some.size());
+    TRY(const std::int64_t gone,
+        sql::once(database, context, [&](sql::Txn& txn) -> Result<std::int64_t> {
+          TRY(const auto rows, store::find_traces(txn, context.workspace, some));
+          std::vector<std::int64_t> traces;
+          for (const auto& row : rows) {
+            if (row.experiment == experiment) traces.push_back(row.number);
+          }
+          TRY(store::delete_traces(txn, traces));
+          return std::ssize(traces);
+        }));
+    removed += gone;
+  }
+  return removed;
+}
+
+Result<std::int64_t> remove_until(sql::Database& database, const Context& context,
+                                  std::int64_t experiment, const TraceDeletion& deletion) {
+  std::int64_t removed = 0;
+  while (true) {
+    std::int64_t limit = kTracesDeletedAtOnce;
+    if (deletion.traces_max) limit = std::min(limit, *deletion.traces_max - removed);
+    TRY(const std::int64_t gone,
+        sql::once(database, context, [&](sql::Txn& txn) -> Result<std::int64_t> {
+          TRY(const auto found, store::find_experiment(txn, context.workspace, experiment));
+          if (!found) return 0;
+          TRY(const auto traces, store::traces_until(txn, experiment, *deletion.until_ms, limit));
+          TRY(store::delete_traces(txn, traces));
+          return std::ssize(traces);
+        }));
+    removed += gone;
+    if (gone < limit || removed == deletion.traces_max) return removed;
+  }
+}
+
+}  // namespace
+
+Result<std::int64_t> Traces::remove(const Context& context, const TraceDeletion& deletion) {
+  TRY(check_deletion(deletion));
+  TRY(const std::int64_t experiment, store::experiment_number(deletion.experiment_id));
+  if (deletion.until_ms) return remove_until(database_, context, experiment, deletion);
+  return remove_named(database_, context, experiment, distinct(deletion.trace_ids));
 }
 
 Result<void> Traces::set_tag(const Context& context, const TraceId& id, const Tag& tag) {
   TRY(check_key("tag", tag.key));
   TRY(const auto tags, checked_pairs("tags", std::span(&tag, 1)));
-  return database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<void> {
     TRY(const auto row, required_trace(txn, context, id));
     return store::put_trace_tags(txn, row, tags);
   });
 }
 
 Result<void> Traces::delete_tag(const Context& context, const TraceId& id, std::string_view key) {
-  return database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<void> {
     TRY(const auto row, required_trace(txn, context, id));
     TRY(const bool removed, store::remove_trace_tag(txn, row.number, key));
     if (!removed) return not_found("trace " + id.str() + " has no tag " + quoted(key));
@@ -311,7 +371,7 @@ Result<void> Traces::link_to_run(const Context& context, std::span<const std::st
                             " traces can be linked to a run at once, got " +
                             std::to_string(ids.size()));
   }
-  return database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<void> {
     TRY(const auto found, store::find_run(txn, context.workspace, run));
     if (!found) return not_found("no run with id " + quoted(run.str()) + " exists");
     TRY(const auto rows, store::find_traces(txn, context.workspace, ids));
@@ -327,7 +387,7 @@ Result<void> Traces::link_prompts(const Context& context, const TraceId& id,
                             " at once, got " + std::to_string(prompts.size()));
   }
   for (const auto& prompt : prompts) TRY(check_length("prompt version", prompt, 2 * kKeyLengthMax));
-  return database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<void> {
     TRY(const auto row, required_trace(txn, context, id));
     for (const auto& prompt : prompts) {
       TRY(store::link_trace_to_prompt(txn, row.number, prompt));
@@ -367,7 +427,7 @@ Result<Assessment> Traces::create_assessment(const Context& context, const Asses
     if (pair.key == kSourceRunKey) assessment.run_id = pair.value;
   }
   assessment.is_valid = true;
-  return database_.transact([&](sql::Txn& txn) -> Result<Assessment> {
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<Assessment> {
     TRY(const auto row, required_trace(txn, context, assessment.trace_id));
     TRY(add_assessment(txn, row, assessment));
     return assessment;
@@ -435,7 +495,7 @@ Result<Assessment> Traces::assessment(const Context& context, const TraceId& tra
 Result<Assessment> Traces::update_assessment(const Context& context, const TraceId& trace,
                                              const AssessmentId& id,
                                              const AssessmentUpdate& update) {
-  return database_.transact([&](sql::Txn& txn) -> Result<Assessment> {
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<Assessment> {
     TRY(const auto row, required_trace(txn, context, trace));
     TRY(auto assessment, required_assessment(txn, row, id));
     TRY(apply(update, assessment));
@@ -448,7 +508,7 @@ Result<Assessment> Traces::update_assessment(const Context& context, const Trace
 
 Result<void> Traces::delete_assessment(const Context& context, const TraceId& trace,
                                        const AssessmentId& id) {
-  return database_.transaction([&](sql::Txn& txn) -> Result<void> {
+  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<void> {
     TRY(const auto row, required_trace(txn, context, trace));
     TRY(const auto found, store::find_assessment(txn, row, id));
     if (!found) return {};

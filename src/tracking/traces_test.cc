@@ -3,11 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <string>
 #include <vector>
 
 #include "base/text.h"
+#include "tracking/store_traces.h"
 #include "tracking/test_services.h"
+#include "tracking/trace_rows.h"
 
 namespace ciclo::tracking {
 namespace {
@@ -167,16 +170,70 @@ TEST_P(TracesTest, pages_neither_repeat_nor_skip) {
   EXPECT_EQ(traces.search(context, search).error().code, Code::kInvalidArgument);
 }
 
-TEST_P(TracesTest, a_search_starts_from_a_rare_tag_and_not_from_all_traces) {
-  if (GetParam() != sql::Engine::kSqlite) GTEST_SKIP() << "only SQLite counts rows read";
-  for (int i = 0; i < 300; ++i) {
+// Hands on to another reader, and keeps what was asked.
+class RecordingReader : public sql::Reader {
+ public:
+  explicit RecordingReader(sql::Reader& reader) : reader_(reader) {}
+  sql::Engine engine() const override { return reader_.engine(); }
+  Result<void> query(std::string_view statement, const sql::Params& params,
+                     const sql::OnRow& on_row) override {
+    statements.emplace_back(statement);
+    return reader_.query(statement, params, on_row);
+  }
+  std::vector<std::string> statements;
+
+ private:
+  sql::Reader& reader_;
+};
+
+TEST_P(TracesTest, a_search_starts_from_what_is_rare_and_not_from_all_traces) {
+  const RunId run = new_run("r");
+  for (int i = 0; i < 3; ++i) {
     auto info = trace("tr-" + std::to_string(i), i);
-    info.tags = {{"kind", i == 7 ? "rare" : "usual"}};
+    info.tags = {{"kind", i == 1 ? "rare" : "usual"}};
+    if (i == 1) info.metadata = {{"mlflow.sourceRun", run.str()}};
+    if (i < 2) info.metadata.push_back({"mlflow.trace.session", "s"});
     started(info);
   }
-  const auto before = database->stats().full_scan_rows;
-  EXPECT_EQ(found("tag.kind = 'rare'"), "tr-7");
-  EXPECT_EQ(database->stats().full_scan_rows, before);
+  const std::vector<std::string> prompts = {"greet/1"};
+  ASSERT_TRUE(traces.link_prompts(context, TraceId("tr-1"), prompts).ok());
+  said("tr-1", "ok", "yes");
+  Assessment of_session;
+  of_session.trace_id = TraceId("tr-0");
+  of_session.name = "whole";
+  of_session.value = 1.0;
+  of_session.metadata = {{"mlflow.trace.session", "s"}};
+  ASSERT_TRUE(traces.create_assessment(context, of_session).ok());
+  Assessment issue;
+  issue.trace_id = TraceId("tr-1");
+  issue.kind = AssessmentKind::kIssue;
+  issue.name = "i-1";
+  ASSERT_TRUE(traces.create_assessment(context, issue).ok());
+  const auto searched = [&](const std::string& filter) {
+    const std::vector<ExperimentId> experiments = {ExperimentId("0")};
+    std::string out;
+    const auto read = database->read([&](sql::Reader& reader) -> Result<void> {
+      RecordingReader recording(reader);
+      TRY(const auto page,
+          store::search_traces(recording, context.workspace, experiments, {.filter = filter}, 10));
+      for (const auto& item : page.items) out += item.trace_id.str() + " ";
+      for (const auto& statement : recording.statements) {
+        if (statement.find("SELECT DISTINCT d.trace_number") != std::string::npos) out += "rare";
+      }
+      return {};
+    });
+    EXPECT_TRUE(read.ok()) << read.error().message;
+    return out;
+  };
+  EXPECT_EQ(searched("status = 'OK'"), "tr-2 tr-1 tr-0 ");
+  EXPECT_EQ(searched("tag.kind = 'rare'"), "tr-1 rare");
+  EXPECT_EQ(searched("run_id = '" + run.str() + "'"), "tr-1 rare");
+  EXPECT_EQ(searched("prompt = 'greet/1'"), "tr-1 rare");
+  EXPECT_EQ(searched("feedback.ok = 'yes'"), "tr-1 rare");
+  EXPECT_EQ(searched("feedback.ok != 'yes'"), "rare");
+  EXPECT_EQ(searched("feedback.whole IS NOT NULL"), "tr-1 tr-0 rare");
+  EXPECT_EQ(searched("feedback.whole IS NULL"), "tr-2 ");
+  EXPECT_EQ(searched("issue.id = 'i-1'"), "tr-1 rare");
 }
 
 TEST_P(TracesTest, a_run_has_the_traces_made_in_it_and_those_linked_to_it) {
@@ -293,6 +350,64 @@ TEST_P(TracesTest, deletion_takes_the_oldest_or_those_named_with_all_they_have) 
         TraceDeletion{.experiment_id = ExperimentId("0"), .until_ms = 1, .traces_max = 0}}) {
     EXPECT_EQ(traces.remove(context, bad).error().code, Code::kInvalidArgument);
   }
+}
+
+TEST_P(TracesTest, many_traces_go_in_several_transactions_and_count_once) {
+  std::vector<std::string> all;
+  for (int i = 0; i < 450; ++i) {
+    all.push_back("tr-" + std::to_string(i));
+    started(trace(all.back(), i));
+  }
+  const auto transactions = [&] { return database->stats().transactions; };
+  const auto before = transactions();
+  TraceDeletion oldest{.experiment_id = ExperimentId("0"), .until_ms = 1'700'000'000'000 + 230};
+  EXPECT_EQ(*traces.remove(context, oldest), 231);
+  EXPECT_EQ(transactions() - before, 2U);
+  all.push_back(all.back());
+  for (int i = 0; i < 200; ++i) all.push_back("tr-none-" + std::to_string(i));
+  all.push_back(all[300]);
+  EXPECT_EQ(*traces.remove(context, {.experiment_id = ExperimentId("0"), .trace_ids = all}), 219);
+  EXPECT_EQ(found(""), "");
+}
+
+TEST_P(TracesTest, an_id_that_is_asked_twice_is_answered_once) {
+  auto info = trace("tr-1");
+  info.tags = {{"a", "1"}};
+  started(info);
+  std::vector<std::string> wanted = {"tr-1"};
+  for (int i = 0; i < 600; ++i) wanted.push_back("tr-none-" + std::to_string(i));
+  wanted.push_back("tr-1");
+  const auto infos = traces.infos(context, wanted, std::nullopt);
+  ASSERT_TRUE(infos.ok());
+  ASSERT_EQ(infos->size(), 1U);
+  EXPECT_EQ(value_of(infos->front().tags, "a"), "1");
+}
+
+TEST_P(TracesTest, times_that_no_client_can_read_are_refused) {
+  auto info = trace("tr-1");
+  for (const std::int64_t ms :
+       {std::numeric_limits<std::int64_t>::min(), std::int64_t{-62'135'596'800'001},
+        std::int64_t{253'402'300'800'000}, std::numeric_limits<std::int64_t>::max()}) {
+    info.request_ms = ms;
+    EXPECT_EQ(traces.start(context, info).error().code, Code::kInvalidArgument) << ms;
+    EXPECT_EQ(traces.begin(context, info).error().code, Code::kInvalidArgument) << ms;
+  }
+  info.request_ms = 253'402'300'799'999;
+  const auto begun = traces.begin(context, info);
+  ASSERT_TRUE(begun.ok());
+  EXPECT_EQ(
+      traces.end(context, begun->trace_id, {.end_ms = std::numeric_limits<std::int64_t>::min()})
+          .error()
+          .code,
+      Code::kInvalidArgument);
+  ASSERT_TRUE(traces.end(context, begun->trace_id, {.end_ms = info.request_ms}).ok());
+  EXPECT_EQ(found("end_time_ms > 1"), begun->trace_id.str());
+  Assessment early;
+  early.trace_id = begun->trace_id;
+  early.name = "q";
+  early.value = 1.0;
+  early.created_ms = -62'167'219'200'000;  // the year 0
+  EXPECT_EQ(traces.create_assessment(context, early).error().code, Code::kInvalidArgument);
 }
 
 TEST_P(TracesTest, a_trace_of_two_steps_ends_with_its_duration) {
@@ -423,6 +538,38 @@ TEST_P(SpansTest, a_trace_is_refused_while_spans_that_were_promised_are_missing)
   EXPECT_EQ(traces.get_many(context, wanted, std::nullopt)->size(), 1U);
   EXPECT_TRUE(
       traces.get_many(context, wanted, std::vector<ExperimentId>{ExperimentId("7")})->empty());
+}
+
+TEST_P(SpansTest, spans_longer_than_an_answer_holds_are_not_read) {
+  ASSERT_TRUE(log_spans({span("1"), span("2", "1")}).ok());
+  ASSERT_TRUE(database
+                  ->read([&](sql::Reader& reader) -> Result<void> {
+                    TRY(const auto row, store::find_trace(reader, context.workspace, id_));
+                    TRY(const auto all, store::span_contents(reader, row->number, 10'000));
+                    EXPECT_EQ(all->size(), 2U);
+                    TRY(const auto none,
+                        store::span_contents(reader, row->number, all->at(0).size() + 1));
+                    EXPECT_FALSE(none.has_value());
+                    return {};
+                  })
+                  .ok());
+}
+
+// PostgreSQL has room for some thousand locks of all transactions together.
+TEST_P(SpansTest, a_transaction_takes_few_locks_for_many_traces) {
+  if (GetParam() != sql::Engine::kPostgres) GTEST_SKIP() << "only PostgreSQL takes locks";
+  std::vector<TraceId> many;
+  for (int i = 0; i < 10'000; ++i) many.emplace_back("tr-" + std::to_string(i));
+  const auto locks = database->transact([&](sql::Txn& txn) -> Result<std::int64_t> {
+    TRY(lock_traces(txn, many));
+    TRY(const auto count,
+        txn.query_one("SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = "
+                      "pg_backend_pid()",
+                      {}, [](const sql::Row& row) { return row.integer(0); }));
+    return count.value_or(0);
+  });
+  ASSERT_TRUE(locks.ok()) << locks.error().message;
+  EXPECT_EQ(*locks, 256);
 }
 
 TEST_P(SpansTest, a_search_asks_one_and_the_same_span) {

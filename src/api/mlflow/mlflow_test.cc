@@ -302,9 +302,10 @@ struct Sample {
   std::string body;
 };
 
-// <run>, <logged> and <hook> stand for what is there.
+// <run>, <logged>, <hook>, <trace> and <said>, an assessment, stand for what is there.
 const std::vector<Sample>& samples() {
   static const std::string v = "/2.0/mlflow/";
+  static const std::string v3 = "/3.0/mlflow/";
   static const std::vector<Sample> all = {
       {"POST", v + "experiments/create", "", R"({"name":"e"})"},
       {"POST", v + "experiments/update", "", R"({"experiment_id":"1","new_name":"f"})"},
@@ -362,16 +363,46 @@ const std::vector<Sample>& samples() {
        R"({"name":"h","url":"https://h/","secret":"s","events":[{"entity":"PROMPT","action":"CREATED"}]})"},
       {"PATCH", v + "webhooks/{webhook_id}", v + "webhooks/<hook>", R"({"status":"DISABLED"})"},
       {"DELETE", v + "webhooks/{webhook_id}", v + "webhooks/<hook>", ""},
+      {"POST", v3 + "traces", "",
+       R"({"trace":{"trace_info":{"trace_id":"tr-new","state":"OK","request_time":
+           "2025-01-02T03:04:05.678Z","execution_duration":"1.5s","request_preview":"in",
+           "trace_location":{"mlflow_experiment":{"experiment_id":"0"}},"tags":{"a":"b"},
+           "assessments":[{"assessment_name":"ok","feedback":{"value":[1.0,{"deep":null}],
+           "error":{"error_code":"E"}},"metadata":{"m":"1"}},
+           {"assessment_name":"right","expectation":{"value":2}}]}}})"},
+      {"POST", v3 + "traces/{trace_id}/assessments", v3 + "traces/<trace>/assessments",
+       R"({"assessment":{"assessment_name":"more","feedback":{"value":1}}})"},
+      {"PATCH", v3 + "traces/{trace_id}/assessments/{assessment_id}",
+       v3 + "traces/<trace>/assessments/<said>",
+       R"({"assessment":{"feedback":{"value":2}},"update_mask":"feedback"})"},
+      {"DELETE", v3 + "traces/{trace_id}/assessments/{assessment_id}",
+       v3 + "traces/<trace>/assessments/<said>", ""},
+      {"PATCH", v3 + "traces/{trace_id}/tags", v3 + "traces/<trace>/tags",
+       R"({"key":"t","value":"1"})"},
+      {"DELETE", v3 + "traces/{trace_id}/tags", v3 + "traces/<trace>/tags", R"({"key":"t"})"},
+      {"PATCH", v + "traces/{trace_id}/tags", v + "traces/<trace>/tags",
+       R"({"key":"u","value":"1"})"},
+      {"DELETE", v + "traces/{trace_id}/tags", v + "traces/<trace>/tags", R"({"key":"u"})"},
+      {"POST", v + "traces/link-to-run", "", R"({"trace_ids":["<trace>"],"run_id":"<run>"})"},
+      {"POST", v + "traces/link-prompts", "",
+       R"({"trace_id":"<trace>","prompt_versions":[{"name":"p","version":"1"}]})"},
+      {"POST", v + "traces", "", R"({"experiment_id":"0","timestamp_ms":5})"},
+      {"PATCH", v + "traces/{trace_id}", v + "traces/<trace>",
+       R"({"timestamp_ms":1700000000000,"status":"OK"})"},
+      {"POST", v3 + "traces/delete-traces", "",
+       R"({"experiment_id":"0","max_timestamp_millis":10})"},
+      {"POST", v + "traces/delete-traces", "",
+       R"({"experiment_id":"0","request_ids":["<trace>"]})"},
   };
   return all;
 }
 
-// Routes that only read, that write the same however often they are called (a file at its path),
-// that refuse every call, or that take no keys: traces.
+// Routes that only read, that write the same however often they are called (a file at its path), or
+// that refuse every call.
 bool needs_no_key(const std::string& label) {
   for (const std::string_view part :
        {"GET ", "/search", "get-latest-versions", "/test", "mlflow-artifacts/", "upload-artifact",
-        "artifacts/presigned", "/traces"}) {
+        "artifacts/presigned", "/batchGetInfos", "/calculate-filter-correlation"}) {
     if (label.find(part) != std::string::npos) return true;
   }
   return false;
@@ -393,6 +424,14 @@ TEST_F(MlflowTest, every_call_that_writes_is_answered_again_for_its_key_and_done
           {"entity":"PROMPT","action":"CREATED"}]})"))
                                .find("webhook")
                                ->string_or("webhook_id", "");
+  const std::string trace = json_of(post("traces", R"({"experiment_id":"0","timestamp_ms":20})"))
+                                .find("trace_info")
+                                ->string_or("request_id", "");
+  const std::string said =
+      json_of(call("POST", "/api/3.0/mlflow/traces/" + trace + "/assessments",
+                   R"({"assessment":{"assessment_name":"ok","feedback":{"value":"yes"}}})"))
+          .find("assessment")
+          ->string_or("assessment_id", "");
   std::set<std::string> left;
   for (const auto& label : router.list()) {
     if (label.find(" /api/") != std::string::npos && !needs_no_key(label)) left.insert(label);
@@ -406,6 +445,8 @@ TEST_F(MlflowTest, every_call_that_writes_is_answered_again_for_its_key_and_done
       put_in(*text, "<run>", run);
       put_in(*text, "<logged>", logged);
       put_in(*text, "<hook>", hook);
+      put_in(*text, "<trace>", trace);
+      put_in(*text, "<said>", said);
     }
     const http::Headers key = {{"Idempotency-Key", "key-" + std::to_string(number++)}};
     const auto first = call(sample.method, target, sample.body, key);
@@ -420,6 +461,37 @@ TEST_F(MlflowTest, every_call_that_writes_is_answered_again_for_its_key_and_done
   for (const auto& label : left) ADD_FAILURE() << label << " has no sample";
   EXPECT_EQ(json_of(get("experiments/search?max_results=10")).find("experiments")->items().size(),
             2U);
+}
+
+TEST_F(MlflowTest, spans_are_taken_once_for_their_key) {
+  const std::string body = R"({"resourceSpans":[{"scopeSpans":[{"spans":[{
+      "traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b174","name":"a",
+      "startTimeUnixNano":"1700000000000000000","endTimeUnixNano":"1700000000000000001"}]}]}]})";
+  const http::Headers headers = {
+      {"Idempotency-Key", "k"}, {"x-mlflow-experiment-id", "0"}, {"x-mlflow-run-id", new_run()}};
+  const auto first = call("POST", "/v1/traces", body, headers);
+  ASSERT_EQ(first.status, 200) << first.body;
+  EXPECT_FALSE(first.headers.has("Idempotent-Replayed"));
+  const std::string trace = "tr-5b8efff798038103d269b633813fc60c";
+  ASSERT_EQ(
+      post("traces/delete-traces", R"({"experiment_id":"0","request_ids":[")" + trace + "\"]}")
+          .status,
+      200);
+  const auto again = call("POST", "/v1/traces", body, headers);
+  EXPECT_EQ(again.status, 200) << again.body;
+  EXPECT_EQ(again.body, first.body);
+  EXPECT_EQ(again.headers.get("Idempotent-Replayed"), "true");
+  EXPECT_EQ(call("GET", "/api/3.0/mlflow/traces/" + trace).status, 404);
+}
+
+// An exporter sends again what is answered with 429, and it would be too large again.
+TEST_F(MlflowTest, spans_that_are_too_many_for_a_request_are_a_400) {
+  std::string list = "{}";
+  for (int i = 0; i < 1'000'000; ++i) list += ",{}";
+  const auto answer = call("POST", "/v1/traces", "{\"resourceSpans\":[" + list + "]}",
+                           {{"x-mlflow-experiment-id", "0"}});
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_NE(answer.body.find("1000000 values"), std::string::npos) << answer.body;
 }
 
 TEST_F(MlflowTest, a_key_is_for_one_request_and_a_call_that_failed_keeps_none) {

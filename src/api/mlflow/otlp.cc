@@ -103,11 +103,18 @@ std::string problem_of(const Span& span) {
   if (!span.parent_span_id.empty() && !is_id(span.parent_span_id, kSpanIdBytes)) {
     return "a parent_span_id is not 8 bytes, or all zero";
   }
-  if (span.start_ns < 0 || span.end_ns < 0) return "a time is beyond 64 signed bits";
+  if (span.start_ns < 0 || span.end_ns < 0) {
+    return "a time is no number of nanoseconds from 0 to 9223372036854775807";
+  }
   if (span.attributes.members().size() > kAttributesMax) {
     return "a span has more than " + std::to_string(kAttributesMax) + " attributes";
   }
   return {};
+}
+
+void keep(OtlpRequest& request, SpanBatch batch) {
+  request.has_resources = true;
+  if (!batch.spans.empty()) request.batches.push_back(std::move(batch));
 }
 
 void keep(OtlpRequest& request, SpanBatch& batch, Span span) {
@@ -236,6 +243,7 @@ class ProtobufReader {
 
   Result<void> read_resource_spans(std::string_view bytes) {
     SpanBatch batch;
+    TRY(budget_.take(0));
     TRY(each_field(bytes, [&](const Field& field) -> Result<void> {
       if (is(field, 1, Wire::kBytes)) {
         TRY(batch.resource, attributes(field.bytes, 1));
@@ -250,7 +258,7 @@ class ProtobufReader {
       }
       return {};
     }));
-    request_.batches.push_back(std::move(batch));
+    keep(request_, std::move(batch));
     return {};
   }
 
@@ -408,6 +416,12 @@ std::optional<std::int64_t> integer_of(json::View value) {
   return value.is_string() ? parse_int(value.string()) : std::nullopt;
 }
 
+// 0 when it is missing, -1 when it is no number of nanoseconds that we can hold.
+std::int64_t span_time_of(json::View value) {
+  if (!value.has_value() || value.is_null()) return 0;
+  return integer_of(value).value_or(-1);
+}
+
 class JsonReader {
  public:
   explicit JsonReader(OtlpRequest& request) : request_(request) {}
@@ -421,6 +435,7 @@ class JsonReader {
  private:
   Result<void> read_resource_spans(json::View item) {
     SpanBatch batch;
+    TRY(budget_.take(0));
     if (const json::View resource = item.find("resource"); resource.has_value()) {
       TRY(batch.resource, attributes(resource.find("attributes"), 0));
     }
@@ -432,7 +447,7 @@ class JsonReader {
         return {};
       });
     }));
-    request_.batches.push_back(std::move(batch));
+    keep(request_, std::move(batch));
     return {};
   }
 
@@ -481,8 +496,8 @@ class JsonReader {
     span.span_id = to_lower_ascii(text_of(item.find("spanId")));
     span.parent_span_id = to_lower_ascii(text_of(item.find("parentSpanId")));
     span.name = text_of(item.find("name"));
-    span.start_ns = integer_of(item.find("startTimeUnixNano")).value_or(0);
-    span.end_ns = integer_of(item.find("endTimeUnixNano")).value_or(0);
+    span.start_ns = span_time_of(item.find("startTimeUnixNano"));
+    span.end_ns = span_time_of(item.find("endTimeUnixNano"));
     TRY(span.attributes, attributes(item.find("attributes"), 0));
     TRY(each_item(item.find("events"), [&](json::View found) -> Result<void> {
       TRY(budget_.take(0));

@@ -14,12 +14,13 @@
 //
 // invalid_argument for a request that cannot be read, resource_exhausted for one that holds more
 // than a million values or nests values more than 100 deep. A span without proper ids or times is
-// left out and counted.
+// left out and counted; a time that is missing is 0.
 
 namespace ciclo::api::mlflow {
 
 struct OtlpRequest {
-  std::vector<tracking::SpanBatch> batches;  // one for each resource
+  std::vector<tracking::SpanBatch> batches;  // one for each resource that has spans
+  bool has_resources = false;                // whether there was any, with spans or without
   std::int64_t rejected = 0;                 // spans left out
   std::string reason;                        // of the first of them
 };

@@ -57,14 +57,20 @@ int rpc_code(Code code) {
   return 2;
 }
 
-// A request that is too large stays so: exporters that see 429 would send it again.
 http::Response refusal(const Error& error, OtlpEncoding encoding) {
   const http::Response known = error_response(error);
   const auto words = json::parse(known.body);
   const std::string error_code = words.ok() ? words->string_or("error_code", "") : "";
-  const int status = error.code == Code::kResourceExhausted ? 413 : known.status;
   return answer_of(otlp_error(rpc_code(error.code), error_code, error.message, encoding), encoding,
-                   status);
+                   known.status);
+}
+
+// A request that is too large stays so: exporters that see 429, as for a queue that is full, send
+// it again.
+Result<OtlpRequest> parsed(std::string_view body, OtlpEncoding encoding) {
+  auto spans = parse_otlp(body, encoding);
+  if (spans.ok() || spans.error().code != Code::kResourceExhausted) return spans;
+  return invalid_argument(spans.error().message);
 }
 
 // Ids of the traces whose root span has come.
@@ -102,8 +108,8 @@ Result<OtlpRequest> take(tracking::Traces& traces, http::Request& request, OtlpE
         "that takes the spans");
   }
   TRY(const std::string_view body, request.body->all());
-  TRY(auto spans, parse_otlp(body, encoding));
-  if (spans.batches.empty()) return invalid_argument("the request holds no resource_spans");
+  TRY(auto spans, parsed(body, encoding));
+  if (!spans.has_resources) return invalid_argument("the request holds no resource_spans");
   TRY(traces.log_spans(request.context, tracking::ExperimentId(experiment), spans.batches));
   link_to_run(traces, request, spans);
   return spans;

@@ -142,6 +142,42 @@ TEST(Otlp, depth_and_number_of_values_are_bounded) {
             Code::kResourceExhausted);
 }
 
+// Two bytes of a body would be a hundred of memory.
+TEST(Otlp, resources_without_spans_are_counted_and_not_kept) {
+  std::string empty;
+  for (int i = 0; i < 1'000'001; ++i) empty += std::string("\x0a\x00", 2);
+  EXPECT_EQ(parse_otlp(empty, OtlpEncoding::kProtobuf).error().code, Code::kResourceExhausted);
+  const auto few = parse_otlp(empty.substr(0, 20), OtlpEncoding::kProtobuf);
+  ASSERT_TRUE(few.ok());
+  EXPECT_TRUE(few->batches.empty());
+  EXPECT_TRUE(few->has_resources);
+  std::string list = "{}";
+  for (int i = 0; i < 1'000'000; ++i) list += ",{}";
+  const auto json = parse_otlp("{\"resourceSpans\":[" + list + "]}", OtlpEncoding::kJson);
+  EXPECT_EQ(json.error().code, Code::kResourceExhausted);
+  EXPECT_FALSE(parse_otlp("{}", OtlpEncoding::kJson)->has_resources);
+}
+
+TEST(Otlp, a_span_whose_time_is_no_number_is_left_out) {
+  const auto with_start = [](const std::string& start) {
+    return parse_otlp(R"({"resourceSpans":[{"scopeSpans":[{"spans":[{
+        "traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b174",
+        "startTimeUnixNano":)" +
+                          start + "}]}]}]}",
+                      OtlpEncoding::kJson);
+  };
+  for (const std::string bad : {"\"soon\"", "-1", "\"-1\"", "18446744073709551615",
+                                "\"9223372036854775808\"", "1.5", "1e300", "[]", "true"}) {
+    const auto parsed = with_start(bad);
+    ASSERT_TRUE(parsed.ok()) << bad;
+    EXPECT_EQ(parsed->rejected, 1) << bad;
+    EXPECT_NE(parsed->reason.find("nanoseconds"), std::string::npos) << bad;
+  }
+  for (const std::string good : {"null", "0", "\"9223372036854775807\"", "1700000000000000000"}) {
+    EXPECT_EQ(with_start(good)->rejected, 0) << good;
+  }
+}
+
 TEST(Otlp, texts_are_made_storable) {
   const auto parsed =
       parse_otlp(request(bytes(2, span(bytes(9, pair("k", bytes(1, std::string("a\0b\xFF", 4))))))),
