@@ -10,6 +10,8 @@
 #include <limits>
 #include <thread>
 
+#include "base/pattern.h"
+#include "base/test_patterns.h"
 #include "sql/database.h"
 #include "sql/dialect.h"
 #include "sql/test_database.h"
@@ -317,6 +319,33 @@ TEST_P(Contract, text_compares_by_byte_also_with_parameters_and_expressions) {
   EXPECT_EQ(count("COALESCE(id, '') < $1", "a"), 1);
   EXPECT_EQ(count("LOWER(id) LIKE $1 ESCAPE '\\'", "Ä"), 1) << "case is that of ASCII";
   EXPECT_EQ(count("LOWER(id) LIKE $1 ESCAPE '\\'", "b"), 1);
+}
+
+TEST_P(Contract, a_pattern_finds_the_same_on_every_engine) {
+  std::string wrong;
+  for (const auto& example : pattern_examples()) {
+    const auto pattern = Pattern::parse(example.pattern);
+    ASSERT_TRUE(pattern.ok()) << pattern.error().message;
+    const auto compare = [&](const std::vector<std::string>& texts, bool expected) {
+      for (const auto& text : texts) {
+        const auto found = database().transact([&](Txn& txn) -> Result<std::int64_t> {
+          TRY(txn.execute("DELETE FROM items"));
+          TRY(txn.execute("INSERT INTO items (id, t) VALUES ('a', $1), ('b', NULL)", {text}));
+          TRY(const auto count,
+              txn.query_one("SELECT COUNT(*) FROM items WHERE textregexeq(t, $1)",
+                            {pattern->text()}, [](const Row& row) { return row.integer(0); }));
+          return count.value_or(-1);
+        });
+        if (!found.ok()) wrong += found.error().message;
+        if (!found.ok() || (*found == 1) != expected) {
+          wrong += " [" + example.pattern + " -> " + pattern->text() + " in " + text + "]";
+        }
+      }
+    };
+    compare(example.found, true);
+    compare(example.missed, false);
+  }
+  EXPECT_EQ(wrong, "");
 }
 
 TEST_P(Contract, queries_nest) {

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/pattern.h"
 #include "base/text.h"
 #include "base/worker_pool.h"
 #include "sql/body.h"
@@ -56,6 +57,33 @@ Code code_of(int extended) {
     case SQLITE_CANTOPEN: return Code::kNotFound;
     default: return Code::kInternal;
   }
+}
+
+// textregexeq(text, pattern) as PostgreSQL has it, for patterns that base/pattern.h has spelled.
+// The parsed pattern stays with the statement while its parameter is the same.
+void match_pattern(sqlite3_context* context, int /*count*/, sqlite3_value** values) {
+  const auto text_of = [&](int i) {
+    const void* bytes = sqlite3_value_text(values[i]);
+    return std::string_view(static_cast<const char*>(bytes),
+                            static_cast<std::size_t>(sqlite3_value_bytes(values[i])));
+  };
+  if (sqlite3_value_type(values[0]) == SQLITE_NULL ||
+      sqlite3_value_type(values[1]) == SQLITE_NULL) {
+    return;  // NULL
+  }
+  const auto* pattern = static_cast<const Pattern*>(sqlite3_get_auxdata(context, 1));
+  if (pattern == nullptr) {
+    auto parsed = Pattern::parse(text_of(1));
+    if (!parsed.ok()) {
+      return sqlite3_result_error(context, parsed.error().message.c_str(), -1);
+    }
+    auto owned = std::make_unique<Pattern>(std::move(*parsed));
+    sqlite3_result_int(context, owned->matches(text_of(0)) ? 1 : 0);
+    sqlite3_set_auxdata(context, 1, owned.release(),
+                        [](void* kept) { delete static_cast<Pattern*>(kept); });
+    return;
+  }
+  sqlite3_result_int(context, pattern->matches(text_of(0)) ? 1 : 0);
 }
 
 // A prepared statement with, for each of SQLite's own parameter places, the place in Params: SQLite
@@ -186,6 +214,10 @@ Result<std::unique_ptr<Connection>> Connection::open(const SqliteOptions& option
   // Otherwise a statement with LIMIT $1 or LIKE $1 is planned anew whenever its parameters change,
   // which takes longer than to run it.
   sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_QPSG, 1, nullptr);
+  constexpr int kPure = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS;
+  const int added = sqlite3_create_function_v2(handle, "textregexeq", 2, kPure, nullptr,
+                                               match_pattern, nullptr, nullptr, nullptr);
+  if (added != SQLITE_OK) return connection->error("").with_context(context);
   if (options.is_read_only) return connection;
   // LIKE as in PostgreSQL; a larger log between checkpoints than the default 1000 pages, since each
   // checkpoint costs two more fsyncs.

@@ -15,7 +15,7 @@ constexpr std::size_t kTextBytesMax = 64 << 10;
 constexpr std::size_t kComparisonsMax = 100;
 constexpr std::size_t kListMax = 10'000;
 
-constexpr std::array<std::pair<Comparator, std::string_view>, 12> kComparators = {{
+constexpr std::array<std::pair<Comparator, std::string_view>, 13> kComparators = {{
     {Comparator::kEqual, "="},
     {Comparator::kNotEqual, "!="},
     {Comparator::kLess, "<"},
@@ -24,6 +24,7 @@ constexpr std::array<std::pair<Comparator, std::string_view>, 12> kComparators =
     {Comparator::kGreaterEqual, ">="},
     {Comparator::kLike, "LIKE"},
     {Comparator::kILike, "ILIKE"},
+    {Comparator::kRLike, "RLIKE"},
     {Comparator::kIn, "IN"},
     {Comparator::kNotIn, "NOT IN"},
     {Comparator::kIsNull, "IS NULL"},
@@ -126,6 +127,7 @@ class Parser {
     }
     if (keyword("LIKE")) return Comparator::kLike;
     if (keyword("ILIKE")) return Comparator::kILike;
+    if (keyword("RLIKE")) return Comparator::kRLike;
     if (keyword("IN")) return Comparator::kIn;
     if (keyword("NOT")) {
       if (keyword("IN")) return Comparator::kNotIn;
@@ -136,7 +138,8 @@ class Parser {
       if (keyword("NULL")) return is_not ? Comparator::kIsNotNull : Comparator::kIsNull;
       return error("expected NULL or NOT NULL after IS");
     }
-    return error("expected one of = != < <= > >= LIKE ILIKE IN, NOT IN, IS NULL, IS NOT NULL");
+    return error(
+        "expected one of = != < <= > >= LIKE ILIKE RLIKE IN, NOT IN, IS NULL, IS NOT NULL");
   }
 
   Result<std::vector<std::string>> list() {

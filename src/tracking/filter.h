@@ -16,7 +16,7 @@
 //   identifier = [ word "." ] key        word: bare or in `…`; key: bare (letters, digits, _ and
 //   .),
 //                                        in `…` or "…", and behind a word also in '…'
-//   operator   = "=" | "!=" | "<" | "<=" | ">" | ">=" | LIKE | ILIKE
+//   operator   = "=" | "!=" | "<" | "<=" | ">" | ">=" | LIKE | ILIKE | RLIKE
 //   literal    = number | '…' | "…"      a doubled quote stands for itself
 //   list       = "(" literal { "," literal } [","] ")"
 //
@@ -33,6 +33,7 @@ enum class Comparator {
   kGreaterEqual,
   kLike,
   kILike,
+  kRLike,
   kIn,
   kNotIn,
   kIsNull,

@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/pattern.h"
 #include "base/text.h"
 
 namespace ciclo::tracking {
@@ -48,7 +49,8 @@ bool is_numeric_comparator(Comparator comparator) {
 
 bool is_text_comparator(Comparator comparator) {
   return comparator == Comparator::kEqual || comparator == Comparator::kNotEqual ||
-         comparator == Comparator::kLike || comparator == Comparator::kILike;
+         comparator == Comparator::kLike || comparator == Comparator::kILike ||
+         comparator == Comparator::kRLike;
 }
 
 std::string name_of(const Identifier& identifier) {
@@ -102,6 +104,11 @@ Result<std::string> text_condition(std::string_view column, const Comparison& co
   if (comparison.comparator == Comparator::kNotEqual) {
     return left + " <> " + parameters.add(*value);
   }
+  if (comparison.comparator == Comparator::kRLike) {
+    auto pattern = Pattern::parse(*value);
+    if (!pattern.ok()) return pattern.error().with_context(name_of(comparison.identifier));
+    return "textregexeq(" + left + ", " + parameters.add(pattern->text()) + ")";
+  }
   const std::string pattern = without_escapes(*value);
   constexpr std::string_view kEscape = " ESCAPE '\\'";
   if (comparison.comparator == Comparator::kLike) {
@@ -138,6 +145,9 @@ class Planner {
     TRY(auto comparisons, parse_filter(text_.filter));
     std::vector<std::vector<Comparison>> special(searchable_.specials.size());
     for (auto& comparison : comparisons) {
+      if (comparison.comparator == Comparator::kRLike && !searchable_.takes_patterns) {
+        return bad_comparator(comparison, "= != LIKE ILIKE");
+      }
       if (const auto index = special_of(comparison.identifier)) {
         special[*index].push_back(comparison);
         continue;

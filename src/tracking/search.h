@@ -23,7 +23,8 @@
 // Pages are cut by key: the ORDER BY expressions of the last row, with the object's unique id as
 // the last of them, are in the token, and the next page begins behind them. Missing values sort
 // last in both directions, NaN between the numbers and the missing. LIKE tells upper from lower
-// case; ILIKE does not for the letters of ASCII.
+// case; ILIKE does not for the letters of ASCII. RLIKE looks for a pattern (base/pattern.h) in the
+// text, in linear time.
 
 namespace ciclo::tracking {
 
@@ -95,7 +96,8 @@ struct Special {
 };
 
 struct Searchable {
-  std::string_view object;  // "run", for messages
+  std::string_view object;      // "run", for messages
+  bool takes_patterns = false;  // whether texts take RLIKE
   std::vector<std::string_view> attribute_words;
   std::vector<Attribute> attributes;
   std::vector<Collection> collections;

@@ -63,7 +63,7 @@ Result<std::string> assessed_value(const Comparison& comparison, Parameters& par
     }
     case Comparator::kIn:
     case Comparator::kNotIn:
-      return bad_comparator(comparison, "= != < <= > >= LIKE ILIKE, IS NULL and IS NOT NULL");
+      return bad_comparator(comparison, "= != < <= > >= LIKE ILIKE RLIKE, IS NULL and IS NOT NULL");
     default: break;
   }
   TRY(const std::string condition, text_condition("a.value", comparison, parameters));
@@ -167,6 +167,7 @@ const Searchable& trace_search() {
   constexpr std::string_view kDuration = "t.duration_ms";
   static const Searchable kSearchable{
       .object = "trace",
+      .takes_patterns = true,
       .attribute_words = {"attribute", "attributes", "trace"},
       .attributes =
           {

@@ -155,6 +155,37 @@ TEST_P(TracesTest, a_search_finds_by_attributes_tags_and_metadata) {
   EXPECT_TRUE(found("tag.team > 'a'").starts_with("error: "));
 }
 
+TEST_P(TracesTest, rlike_looks_for_a_pattern) {
+  auto a = trace("tr-a");
+  a.tags = {{"mlflow.traceName", "predict v2"}, {"team", "red 7"}};
+  a.metadata = {{"who", "anna@example.com"}, {"mlflow.sourceRun", "run-17"}};
+  a.client_request_id = "c-1";
+  started(a);
+  auto b = trace("tr-b", 1);
+  b.state = TraceState::kError;
+  b.tags = {{"mlflow.traceName", "train"}, {"team", "Blue"}};
+  started(b);
+  said("tr-b", "why", "too slow");
+  EXPECT_EQ(found("name RLIKE 'v\\d$'"), "tr-a");
+  EXPECT_EQ(found("trace.name rlike '^(predict|train)'"), "tr-b tr-a");
+  EXPECT_EQ(found("tags.team RLIKE '(?i)^BLUE$'"), "tr-b");
+  EXPECT_EQ(found("tags.team RLIKE '^lue'"), "");
+  EXPECT_EQ(found("metadata.who RLIKE '^[^@]+@example\\.com$'"), "tr-a");
+  EXPECT_EQ(found("run_id RLIKE '^run-\\d{2}$'"), "tr-a");
+  EXPECT_EQ(found("status RLIKE 'OR$'"), "tr-b");
+  EXPECT_EQ(found("request_id RLIKE '[b-z]$'"), "tr-b");
+  EXPECT_EQ(found("client_request_id RLIKE 'c.1'"), "tr-a");
+  EXPECT_EQ(found("feedback.why RLIKE '\\bslow\\b'"), "tr-b");
+  EXPECT_EQ(found("tags.team RLIKE '('"),
+            "error: tags.team: the pattern \"(\", at byte 1: has a ( without its )");
+  for (const std::string bad :
+       {"timestamp_ms RLIKE '1'", "prompt RLIKE 'a/1'", "issue.id RLIKE 'a'",
+        "span.content RLIKE 'a'", "tags.team RLIKE 5"}) {
+    EXPECT_TRUE(found(bad).starts_with("error: ")) << bad;
+  }
+  EXPECT_TRUE(TrackingTest::found("params.a RLIKE 'a'").starts_with("error: "));
+}
+
 TEST_P(TracesTest, pages_neither_repeat_nor_skip) {
   for (int i = 0; i < 7; ++i) started(trace("tr-" + std::to_string(i), i / 2));
   TraceSearch search{.experiment_ids = {ExperimentId("0")}, .max_results = 3};
@@ -588,6 +619,9 @@ TEST_P(SpansTest, a_search_asks_one_and_the_same_span) {
   EXPECT_EQ(found("span.attributes.model = 'gpt'"), id_.str());
   EXPECT_EQ(found("span.attributes.model LIKE 'g%' AND span.name = 'search'"), "");
   EXPECT_EQ(found("span.attributes.n = '3'"), id_.str());
+  EXPECT_EQ(found("span.name RLIKE '^sea' AND span.status RLIKE 'ERR'"), id_.str());
+  EXPECT_EQ(found("span.attributes.model RLIKE '^g.t$'"), id_.str());
+  EXPECT_EQ(found("span.attributes.model RLIKE '^p'"), "");
   EXPECT_EQ(found("span.content LIKE '%\"model\"%'"), id_.str());
   EXPECT_EQ(found("trace.text ILIKE '%GPT%'"), id_.str());
   EXPECT_TRUE(found("span.content = 'x'").starts_with("error: "));
