@@ -11,13 +11,20 @@ namespace ciclo::tracking::store {
 
 namespace {
 
-// What belongs to a trace, by its number. spans come after their attributes.
+// What belongs to a trace. spans come after their attributes.
 constexpr std::array<std::string_view, 8> kTablesOfTrace = {
     "trace_tags", "trace_metadata",    "span_attributes", "spans",
     "trace_runs", "trace_assessments", "trace_prompts",   "traces"};
 
 constexpr std::array<std::string_view, 6> kTablesWithExperiment = {
     "traces", "trace_tags", "trace_metadata", "span_attributes", "spans", "trace_assessments"};
+
+// The rows of a table that belong to one of the traces in the list.
+std::string belongs_to(std::string_view table, const std::string& list) {
+  const std::string of_traces = "trace_number IN (" + list + ")";
+  if (table != "span_attributes") return of_traces;
+  return "span_number IN (SELECT span_number FROM spans WHERE " + of_traces + ")";
+}
 
 Result<void> put_pairs(sql::Txn& txn, std::string_view table, const TraceRow& trace,
                        std::span<const Tag> pairs) {
@@ -124,7 +131,7 @@ Result<void> update_trace(sql::Txn& txn, const TraceRow& trace) {
 Result<void> move_trace(sql::Txn& txn, std::int64_t number, std::int64_t experiment) {
   for (const auto table : kTablesWithExperiment) {
     TRY(txn.execute(
-        "UPDATE " + std::string(table) + " SET experiment_id = $2 WHERE trace_number = $1",
+        "UPDATE " + std::string(table) + " SET experiment_id = $2 WHERE " + belongs_to(table, "$1"),
         {number, experiment}));
   }
   return {};
@@ -190,7 +197,7 @@ Result<void> delete_traces(sql::Txn& txn, std::span<const std::int64_t> traces) 
     for (const auto table : kTablesOfTrace) {
       Parameters parameters;
       const std::string list = placeholders(parameters, some);
-      TRY(txn.execute("DELETE FROM " + std::string(table) + " WHERE trace_number IN (" + list + ")",
+      TRY(txn.execute("DELETE FROM " + std::string(table) + " WHERE " + belongs_to(table, list),
                       parameters.params()));
     }
     return {};

@@ -24,7 +24,7 @@ inline constexpr std::int64_t kTraceSearchMax = 500;
 inline constexpr std::int64_t kTraceTimeMsMin = -62'135'596'800'000;
 inline constexpr std::int64_t kTraceTimeMsMax = 253'402'300'799'999;
 inline constexpr std::int64_t kTracesDeletedAtOnce = 200;  // in one transaction
-inline constexpr std::size_t kAssessmentsMax = 1'000;  // of one call
+inline constexpr std::size_t kAssessmentsMax = 1'000;      // of one call
 inline constexpr std::size_t kAssessmentValueBytesMax = 1 << 20;
 inline constexpr std::size_t kAssessmentTextLengthMax = 65'535;
 

@@ -659,12 +659,35 @@ TEST_P(SpansTest, spans_go_to_an_active_experiment_only) {
             Code::kFailedPrecondition);
 }
 
+TEST_P(SpansTest, spans_move_with_their_trace) {
+  const auto other = tracking.create_experiment(context, {.name = "other"});
+  Span root = span("1");
+  root.attributes = json::Value::object({{"model", "gpt"}});
+  ASSERT_TRUE(log_spans({root}).ok());
+  auto info = trace(id_.str());
+  info.experiment_id = *other;
+  started(info);
+  const std::string filter = "span.attributes.model = 'gpt' AND span.name = 'span 1'";
+  EXPECT_EQ(found(filter), "");
+  const auto page = traces.search(context, {.experiment_ids = {*other}, .filter = filter});
+  ASSERT_TRUE(page.ok());
+  EXPECT_EQ(page->items.size(), 1U);
+}
+
 TEST_P(SpansTest, deletion_takes_the_spans) {
-  ASSERT_TRUE(log_spans({span("1")}).ok());
+  Span root = span("1");
+  root.attributes = json::Value::object({{"model", "gpt"}});
+  ASSERT_TRUE(log_spans({root}).ok());
   ASSERT_TRUE(
       traces.remove(context, {.experiment_id = ExperimentId("0"), .trace_ids = {id_.str()}}).ok());
   started(trace(id_.str()));
   EXPECT_EQ(found("span.name = 'span 1'"), "");
+  const auto left = database->view([](sql::Reader& reader) {
+    return reader.query_one("SELECT COUNT(*) FROM span_attributes", {},
+                            [](const sql::Row& row) { return row.integer(0); });
+  });
+  ASSERT_TRUE(left.ok());
+  EXPECT_EQ(*left, 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Engines, SpansTest, testing::ValuesIn(sql::available_engines()),
