@@ -9,7 +9,8 @@
 # once for each content of that file. A requirements file is what `uv pip compile
 # --generate-hashes --no-annotate --no-header --only-binary :all: -p 3.11` makes of the .in file
 # beside it. An older client is mlflow-skinny, the same client code without the server's packages,
-# and scikit-learn to log models of: it installs in half a minute.
+# and scikit-learn to log models of: it installs in half a minute. Its tests find the newest one as
+# CICLO_NEWEST_PYTHON, to read what it wrote.
 
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -20,10 +21,10 @@ fail() {
   exit 1
 }
 
-series=newest requirements=$here/requirements.txt tests=$here
+series=newest tests=$here
 if [ "${1:-}" = --client ]; then
-  series=${2:-} requirements=$here/requirements-${2:-}.txt tests=$here/test_versions.py
-  [ -f "$requirements" ] || fail "there is no $requirements: the older clients are $(
+  series=${2:-} tests=$here/test_versions.py
+  [ -f "$here/requirements-$series.txt" ] || fail "there is no client $series: the older ones are $(
     cd "$here" && printf '%s ' requirements-*.in | sed 's/requirements-//g; s/\.in//g')"
   shift 2
 fi
@@ -38,7 +39,8 @@ python=$(command -v python3.11 || command -v python3) || fail "python3 is missin
 
 # Two runs at once install one after the other, and the second finds it done.
 install() {
-  local venv=$1 wanted
+  local series=$1 venv=$2 requirements=$here/requirements.txt wanted
+  [ "$series" = newest ] || requirements=$here/requirements-$series.txt
   wanted=$(sha256sum "$requirements" | cut -d' ' -f1)
   exec 9>"$venv.lock"
   flock 9
@@ -56,7 +58,9 @@ install() {
 
 mkdir -p "$root/.tools/clients"
 venv=$root/.tools/clients/$series
-install "$venv"
+install "$series" "$venv"
+[ "$series" = newest ] || install newest "$root/.tools/clients/newest"
+export CICLO_NEWEST_PYTHON=$root/.tools/clients/newest/bin/python
 
 cd "$here"
 exec "$venv/bin/python" -m pytest -p no:cacheprovider -q --disable-warnings \

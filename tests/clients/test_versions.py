@@ -6,8 +6,11 @@ of 3.x that is a year old. What a client of 3.x alone has is left to the last te
 """
 
 import inspect
+import json
 import math
+import os
 import pathlib
+import subprocess
 import time
 import uuid
 
@@ -585,6 +588,107 @@ def test_scikit_learn_logs_by_itself(client, experiment):
     assert loaded.data.params["fit_intercept"] == "True"
     assert loaded.data.metrics["training_score"] == 1.0
     assert loaded.data.tags["estimator_name"] == "LogisticRegression"
+
+
+# Traces
+
+
+# Prints what the newest client finds in a trace.
+READER = """
+import json, sys, mlflow
+mlflow.set_tracking_uri(sys.argv[1])
+trace = mlflow.get_trace(sys.argv[2])
+names = {span.span_id: span.name for span in trace.data.spans}
+print(json.dumps({
+    "state": str(trace.info.state),
+    "name": trace.info.tags["mlflow.traceName"],
+    "team": trace.info.tags.get("team"),
+    "experiment": trace.info.experiment_id,
+    "spans": [[s.name, s.span_type, names.get(s.parent_id), s.inputs, s.outputs,
+               s.attributes.get("model"), [e.name for e in s.events]]
+              for s in trace.data.spans]}))
+"""
+
+
+def read_by_the_newest(url, trace_id):
+    read = subprocess.run(
+        [os.environ["CICLO_NEWEST_PYTHON"], "-c", READER, url, trace_id],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert read.returncode == 0, read.stderr
+    return json.loads(read.stdout.splitlines()[-1])
+
+
+def flush_traces():
+    flush = getattr(mlflow, "flush_trace_async_logging", None)
+    if flush is not None:
+        flush()
+
+
+def traces_of(client, experiment, **options):
+    takes = inspect.signature(client.search_traces).parameters
+    where = "locations" if "locations" in takes else "experiment_ids"
+    return list(client.search_traces(**{where: [experiment]}, **options))
+
+
+def id_of(trace):
+    return getattr(trace.info, "trace_id", None) or trace.info.request_id
+
+
+def test_traces_are_read_by_their_client_and_by_the_newest(client, experiment, url):
+    @mlflow.trace(span_type="TOOL", attributes={"model": "m-1"})
+    def look_up(item):
+        return {"found": item, "text": "größer"}
+
+    @mlflow.trace
+    def answer(question):
+        return look_up(question)["found"]
+
+    assert answer("pear") == "pear"
+    flush_traces()
+    (trace,) = traces_of(client, experiment)
+    client.set_trace_tag(id_of(trace), "team", "red")
+    (trace,) = traces_of(client, experiment, filter_string="tags.team = 'red'")
+    assert [span.name for span in trace.data.spans] == ["answer", "look_up"]
+    assert trace.data.spans[1].outputs == {"found": "pear", "text": "größer"}
+    assert read_by_the_newest(url, id_of(trace)) == {
+        "state": "OK",
+        "name": "answer",
+        "team": "red",
+        "experiment": experiment,
+        "spans": [
+            ["answer", "UNKNOWN", None, {"question": "pear"}, "pear", None, []],
+            [
+                "look_up",
+                "TOOL",
+                "answer",
+                {"item": "pear"},
+                {"found": "pear", "text": "größer"},
+                "m-1",
+                [],
+            ],
+        ],
+    }
+
+
+def test_a_span_that_failed_is_read_by_the_newest(client, experiment, url):
+    with pytest.raises(ValueError, match="no such thing"):
+        with mlflow.start_span(name="failing", span_type="RETRIEVER") as span:
+            span.set_inputs({"q": [1, 2.5, None]})
+            raise ValueError("no such thing")
+    flush_traces()
+    (trace,) = traces_of(client, experiment, filter_string="status = 'ERROR'")
+    assert trace.data.spans[0].events[0].attributes["exception.message"] == "no such thing"
+    read = read_by_the_newest(url, id_of(trace))
+    assert (read["state"], read["name"]) == ("ERROR", "failing")
+    assert read["spans"] == [
+        ["failing", "RETRIEVER", None, {"q": [1, 2.5, None]}, None, None, ["exception"]]
+    ]
+    assert client.delete_traces(experiment, max_timestamp_millis=2**41) == 1
+    assert traces_of(client, experiment) == []
 
 
 # What came with 3.x
