@@ -229,10 +229,33 @@ def of_sql(result: dict):
                load["ratio_to_bare"])
 
 
+def of_traces(result: dict):
+    ours, theirs = result["ours"], result["mlflow"]
+    yield (f"traces of 10 spans by OTLP, 8 clients: {ours['log_8']['per_second']:,.0f} traces/s, "
+           f"p99 {ours['log_8']['p99_ms']:,.1f} ms",
+           f"MLflow: {theirs['log_8']['per_second']:,.1f} traces/s, p99 "
+           f"{theirs['log_8']['p99_ms']:,.0f} ms",
+           ours["log_8"]["per_second"] / theirs["log_8"]["per_second"])
+    yield (f"50 of them in a request, one client: {ours['fill_per_second']:,.0f} traces/s",
+           f"MLflow: {theirs['fill_per_second']:,.1f} traces/s",
+           ours["fill_per_second"] / theirs["fill_per_second"])
+    for part, what in (("first_page_ms", "first page without a filter"),
+                       ("tag_and_span_ms", "filter by a tag and a span's name"),
+                       ("attribute_ms", "filter by part of a span's attribute"),
+                       ("pattern_ms", "filter by a pattern for a tag"),
+                       ("get_ms", "get one with its spans")):
+        mine, other = ours["search"][part], theirs["search"][part]
+        yield (f"{ours['traces']:,} traces, {what}: {mine:.1f} ms", f"MLflow: {other:,.1f} ms",
+               other / mine)
+    yield (f"a span of a kilobyte: {ours['bytes_per_span']:,.0f} bytes of the database",
+           f"MLflow: {theirs['bytes_per_span']:,.0f} bytes",
+           ours["bytes_per_span"] / theirs["bytes_per_span"])
+
+
 # For each measurement: (what, beside what, ratio) of every row.
 SUMMARIES = {"client": of_client, "history": of_history, "http": of_http, "mlflow": of_mlflow,
              "pipeline": of_pipeline, "predict": of_predict, "s3": of_s3, "serve": of_serve,
-             "server": of_server, "sql": of_sql}
+             "server": of_server, "sql": of_sql, "traces": of_traces}
 
 
 def commit() -> str:
