@@ -20,7 +20,8 @@ import sys
 import tempfile
 import time
 
-from mlflow_bench import API, VENV, median_ms, start_ours, start_theirs, wrk
+from mlflow_bench import API, median_ms, with_server, wrk
+from mlflow_servers import MLFLOW, SqliteFile, start_mlflow, start_ours
 
 TRACES = int(os.environ.get("CICLO_BENCH_TRACES", "10000"))
 SPANS = 10
@@ -160,9 +161,9 @@ def search_load(server, experiment, repetitions):
 
 
 def bytes_of(database):
-    with sqlite3.connect(database, timeout=60) as file:
+    with sqlite3.connect(database.path, timeout=60) as file:
         file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return pathlib.Path(database).stat().st_size
+    return database.path.stat().st_size
 
 
 def measure(server, folder, repetitions):
@@ -179,20 +180,17 @@ def measure(server, folder, repetitions):
 
 
 def main() -> int:
-    if not VENV.exists():
+    if not MLFLOW.exists():
         sys.exit("traces_bench: MLflow is not installed; tests/clients/run.sh PROGRAM installs it")
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        ours, theirs = start_ours(sys.argv[1], folder), None
-        try:
-            result = {"ours": measure(ours, folder, 15)}
-            ours.stop()
-            theirs = start_theirs(folder)
-            result["mlflow"] = measure(theirs, folder, 3)
-        finally:
-            for server in (ours, theirs):
-                if server is not None and server.process.poll() is None:
-                    server.stop()
+        ours, theirs = SqliteFile(folder / "ours" / "ciclo.db"), SqliteFile(folder / "mlflow.db")
+        result = {
+            "ours": with_server(start_ours(sys.argv[1], folder, ours),
+                                lambda server: measure(server, folder, 15)),
+            "mlflow": with_server(start_mlflow(folder, theirs, 1),
+                                  lambda server: measure(server, folder, 3)),
+        }
     for key, found in result["ours"]["search"].items():
         if key.endswith("_found") and found != result["mlflow"]["search"][key]:
             sys.exit(f"traces_bench: the two servers found different traces: {key}")

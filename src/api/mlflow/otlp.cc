@@ -91,6 +91,9 @@ std::string hex(std::string_view bytes) {
   return out;
 }
 
+// What MLflow writes before the digits of a trace.
+const std::string kTraceIdPrefix = "tr-";
+
 bool is_id(std::string_view digits, std::size_t bytes) {
   return digits.size() == 2 * bytes && digits.find_first_not_of('0') != std::string_view::npos &&
          digits.find_first_not_of("0123456789abcdef") == std::string_view::npos;
@@ -120,12 +123,13 @@ void keep(OtlpRequest& request, SpanBatch batch) {
 void keep(OtlpRequest& request, SpanBatch& batch, Span span) {
   // A link to nothing says nothing.
   std::erase_if(span.links, [](const SpanLink& link) {
-    return !is_id(std::string_view(link.trace_id).substr(3), kTraceIdBytes) ||
-           !is_id(link.span_id, kSpanIdBytes);
+    std::string_view trace = link.trace_id;
+    if (trace.starts_with(kTraceIdPrefix)) trace.remove_prefix(kTraceIdPrefix.size());
+    return !is_id(trace, kTraceIdBytes) || !is_id(link.span_id, kSpanIdBytes);
   });
   const std::string problem = problem_of(span);
   if (problem.empty()) {
-    span.attributes[kRequestIdKey] = "tr-" + span.trace_id;
+    span.attributes[kRequestIdKey] = kTraceIdPrefix + span.trace_id;
     return batch.spans.push_back(std::move(span));
   }
   if (request.rejected++ == 0) request.reason = "span " + quoted(span.name) + ": " + problem;
@@ -368,7 +372,7 @@ class ProtobufReader {
     TRY(budget_.take(0));
     TRY(link.attributes, attributes(bytes, 4));
     TRY(each_field(bytes, [&](const Field& field) -> Result<void> {
-      if (is(field, 1, Wire::kBytes)) link.trace_id = "tr-" + hex(field.bytes);
+      if (is(field, 1, Wire::kBytes)) link.trace_id = kTraceIdPrefix + hex(field.bytes);
       if (is(field, 2, Wire::kBytes)) link.span_id = hex(field.bytes);
       return {};
     }));
@@ -511,7 +515,7 @@ class JsonReader {
     TRY(each_item(item.find("links"), [&](json::View found) -> Result<void> {
       TRY(budget_.take(0));
       SpanLink link;
-      link.trace_id = "tr-" + to_lower_ascii(text_of(found.find("traceId")));
+      link.trace_id = kTraceIdPrefix + to_lower_ascii(text_of(found.find("traceId")));
       link.span_id = to_lower_ascii(text_of(found.find("spanId")));
       TRY(link.attributes, attributes(found.find("attributes"), 0));
       span.links.push_back(std::move(link));
