@@ -72,9 +72,12 @@ std::string redact_url(std::string_view url) {
   const std::size_t scheme = out.find("://");
   if (scheme == std::string::npos) return out;
   // The last @ of the authority ends the user part; a password may hold one unescaped by mistake.
+  // So it may hold what ends an authority, which other programs take ("u:p/w@host"): where no @
+  // stands before that, the last one of all counts, and rather too much is hidden than too little.
   const std::size_t start = scheme + 3;
-  const std::size_t authority_end = std::min(out.find_first_of("/?", start), out.size());
-  const std::size_t at = out.rfind('@', authority_end);
+  const std::size_t authority_end = std::min(out.find_first_of("/?#", start), out.size());
+  std::size_t at = out.rfind('@', authority_end);
+  if (at == std::string::npos || at < start) at = out.rfind('@');
   const std::size_t colon = out.find(':', start);
   if (at != std::string::npos && at > start && colon < at) {
     out.replace(colon + 1, at - colon - 1, "***");

@@ -42,6 +42,7 @@ TEST(Url, hides_the_password) {
   EXPECT_EQ(redact_url("postgresql://u:secret@h:1/db"), "postgresql://u:***@h:1/db");
   EXPECT_EQ(redact_url("postgresql://u:p@ss@h/db?password=x&a=b"),
             "postgresql://u:***@h/db?password=***&a=b");
+  EXPECT_EQ(redact_url("postgresql://u:p/s?s#@h:1/db"), "postgresql://u:***@h:1/db");
   EXPECT_EQ(redact_url("postgresql://h:1/db"), "postgresql://h:1/db");
   EXPECT_EQ(redact_url("sqlite:a:b@c"), "sqlite:a:b@c");
 }
