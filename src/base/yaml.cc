@@ -115,13 +115,17 @@ Value resolve(const std::string& text) {
   return text;
 }
 
+Value text_or_null(const std::string& text) {
+  return resolve(text).is_null() ? Value() : Value(text);
+}
+
 constexpr std::string_view kTagPrefix = "tag:yaml.org,2002:";
 
 // Builds the value from the parser's events. After the first problem all further events are
 // ignored: the parser has no other way to be stopped.
 class Builder final : public YAML::EventHandler {
  public:
-  explicit Builder(const Limits& limits) : limits_(limits) {}
+  Builder(const Limits& limits, Scalars scalars) : limits_(limits), scalars_(scalars) {}
 
   struct Problem {
     Mark mark;
@@ -159,7 +163,8 @@ class Builder final : public YAML::EventHandler {
       }
       return add_key(text, to_mark(mark));
     }
-    add(is_string ? Value(text) : resolve(text), to_mark(mark), anchor, 1, 0);
+    const auto read = scalars_ == Scalars::kTexts ? text_or_null : resolve;
+    add(is_string ? Value(text) : read(text), to_mark(mark), anchor, 1, 0);
   }
 
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
@@ -271,6 +276,7 @@ class Builder final : public YAML::EventHandler {
   }
 
   const Limits limits_;
+  const Scalars scalars_;
   Value root_;
   std::vector<Open> open_;
   std::map<YAML::anchor_t, Anchored> anchors_;
@@ -299,7 +305,8 @@ Result<void> check_characters(std::string_view text, std::string_view file_name)
 
 }  // namespace
 
-Result<json::Value> parse(std::string_view text, std::string_view file_name, const Limits& limits) {
+Result<json::Value> parse(std::string_view text, std::string_view file_name, const Limits& limits,
+                          Scalars scalars) {
   if (text.size() > limits.bytes_max) {
     return resource_exhausted(place(file_name, {}) + "the YAML text has " +
                               std::to_string(text.size()) + " bytes, more than " +
@@ -307,12 +314,12 @@ Result<json::Value> parse(std::string_view text, std::string_view file_name, con
   }
   TRY(check_characters(text, file_name));
   std::istringstream stream{std::string(text)};
-  Builder builder(limits);
+  Builder builder(limits, scalars);
   try {
     YAML::Parser parser(stream);
     parser.HandleNextDocument(builder);
     if (!builder.problem() && parser) {
-      Builder second(limits);
+      Builder second(limits, scalars);
       if (parser.HandleNextDocument(second)) {
         return invalid_argument(place(file_name, {}) +
                                 "the text holds several YAML documents, one is expected");
@@ -330,9 +337,10 @@ Result<json::Value> parse(std::string_view text, std::string_view file_name, con
   return builder.take();
 }
 
-Result<json::Value> read_file(const std::filesystem::path& path, const Limits& limits) {
+Result<json::Value> read_file(const std::filesystem::path& path, const Limits& limits,
+                              Scalars scalars) {
   TRY(const std::string text, ciclo::read_file(path, limits.bytes_max));
-  return parse(text, path.string(), limits);
+  return parse(text, path.string(), limits, scalars);
 }
 
 }  // namespace ciclo::yaml

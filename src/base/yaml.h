@@ -28,12 +28,17 @@ struct Limits {
   std::size_t values_max = 200'000;
 };
 
+// How plain scalars are read: by the core schema, or, but for null, as the texts that were written.
+// The second is for what a program of YAML 1.1 has written, to which 12345e67 is a text.
+enum class Scalars { kCore, kTexts };
+
 // invalid_argument with the message "FILE:LINE:COLUMN: what is wrong"; without a name, the message
 // begins "line LINE, column COLUMN: ". An empty text is null.
 Result<json::Value> parse(std::string_view text, std::string_view file_name = {},
-                          const Limits& limits = {});
+                          const Limits& limits = {}, Scalars scalars = Scalars::kCore);
 
 // The errors of ciclo::read_file, or of parse() with the path as the file's name.
-Result<json::Value> read_file(const std::filesystem::path& path, const Limits& limits = {});
+Result<json::Value> read_file(const std::filesystem::path& path, const Limits& limits = {},
+                              Scalars scalars = Scalars::kCore);
 
 }  // namespace ciclo::yaml

@@ -29,6 +29,16 @@ TEST(Yaml, plain_scalars_follow_the_core_schema) {
   EXPECT_EQ(as_json("[.inf, -.INF, .nan]"), R"(["Infinity","-Infinity","NaN"])");
 }
 
+TEST(Yaml, plain_scalars_may_stay_the_texts_that_were_written) {
+  const auto read = yaml::parse("a: 12345e67\nb: 0o7\nc: null\nd: true\ne: ~\nf:\n", {}, {},
+                                yaml::Scalars::kTexts);
+  ASSERT_TRUE(read.ok()) << read.error().message;
+  EXPECT_EQ(read->string_or("a", ""), "12345e67");
+  EXPECT_EQ(read->string_or("b", ""), "0o7");
+  EXPECT_EQ(read->string_or("d", ""), "true");
+  for (const char* key : {"c", "e", "f"}) EXPECT_TRUE(read->find(key)->is_null()) << key;
+}
+
 TEST(Yaml, what_only_looks_like_a_value_stays_a_string) {
   EXPECT_EQ(
       as_json("[yes, no, on, off, 1.2.3, 1_000, 0b1, 1e, ., +, 12:30, 2013-01-31, e5]"),
