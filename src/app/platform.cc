@@ -167,7 +167,7 @@ struct Platform::Services {
         triggers(*database, events, pipelines, engine, projects, clock),
         collector(*database, *blobs, events, clock),
         collections(collector, clock, ids),
-        policies(collections, clock, options.retention),
+        policies(collections, *database, clock, options.retention),
         live(clock, [this](auto time) { events.wait(events_seen, time); }) {
     catalog.set_endpoints(&endpoints);
     model_runs.set_pipelines(&pipelines);

@@ -165,11 +165,11 @@ Result<Report> Collector::collect(const Request& request, std::stop_token stop,
   report.dry_run = request.dry_run;
   if (!request.dry_run) TRY(remove_rows(plan, report, stop, on_progress));
   TRY(collect_bytes(request, plan, report, stop, on_progress));
-  if (!request.dry_run) TRY(append_end(report));
+  if (!request.dry_run) TRY(append_end(request, report));
   return report;
 }
 
-Result<void> Collector::append_end(const Report& report) {
+Result<void> Collector::append_end(const Request& request, const Report& report) {
   const auto amount = [](const Amount& of) {
     return json::Value::object({{"count", of.count}, {"bytes", of.bytes}});
   };
@@ -181,7 +181,7 @@ Result<void> Collector::append_end(const Report& report) {
                                          {"waiting", amount(report.waiting)},
                                          {"leftovers", amount(report.leftovers)}});
   TRY(database_.transaction([&](sql::Txn& txn) {
-    return events_.append(txn, Context().workspace, "retention.collected", "gc", body);
+    return events_.append(txn, Context().workspace, "retention.collected", request.cause, body);
   }));
   events_.wake();
   return {};

@@ -52,7 +52,7 @@ class Collector {
   Result<void> collect_bytes(const Request& request, const Plan& plan, Report& report,
                              std::stop_token stop, const OnProgress& on_progress);
 
-  Result<void> append_end(const Report& report);
+  Result<void> append_end(const Request& request, const Report& report);
 
   sql::Database& database_;
   blob::Store& blobs_;

@@ -350,11 +350,35 @@ TEST_P(CollectorTest, uploads_never_lose_bytes_to_a_collector) {
   EXPECT_GT(collected, 0U) << "nothing was ever taken, so this has shown nothing";
 }
 
+TEST_P(CollectorTest, a_folder_stays_while_another_experiment_keeps_its_artifacts_in_it) {
+  const auto host = tracking.create_experiment(context, {.name = "host"});
+  const auto guest = tracking.create_experiment(
+      context, {.name = "guest", .artifact_location = "mlflow-artifacts:/" + host->str()});
+  ASSERT_TRUE(guest.ok()) << guest.error().message;
+  const RunId run = new_run(*guest);
+  const auto hash = put(place_of(run, host->str()), "the guest's");
+  ASSERT_TRUE(tracking.delete_experiment(context, *host).ok());
+  age();
+  const Report report = collect();
+  EXPECT_EQ(report.experiments, 0);
+  EXPECT_EQ(reason(report), "the files of experiment " + guest->str() + " lie in it");
+  EXPECT_TRUE(artifacts.get(context, *ArtifactPath::parse(place_of(run, host->str()))).ok());
+  EXPECT_TRUE(is_stored(hash));
+  // The guest's own goes, and then the host.
+  ASSERT_TRUE(tracking.delete_experiment(context, *guest).ok());
+  EXPECT_EQ(collect().runs, 1);
+  EXPECT_FALSE(is_stored(hash));
+  EXPECT_EQ(collect().experiments, 1);
+}
+
 TEST_P(CollectorTest, a_policy_collects_what_was_deleted_long_enough_ago) {
   Collections collections(collector, clock, ids);
-  Policies policies(collections, clock, {.deleted_ms = 30 * kDayMs});
+  std::optional<Policies> policies;
+  const auto restart = [&] {
+    policies.emplace(collections, *database, clock, PolicyOptions{.deleted_ms = 30 * kDayMs});
+  };
   const auto is_run = [&] {
-    const auto run = policies.run_if_due();
+    const auto run = policies->run_if_due();
     EXPECT_TRUE(run.ok()) << run.error().message;
     while (!collections.list().empty() && collections.list().front().state == "running") {
       std::this_thread::yield();
@@ -362,12 +386,15 @@ TEST_P(CollectorTest, a_policy_collects_what_was_deleted_long_enough_ago) {
     return run.ok() && *run;
   };
   const RunId old = deleted_run("old");
-  EXPECT_FALSE(is_run()) << "the first is one interval after the start";
-  clock.advance_ms(kDayMs);
-  EXPECT_TRUE(is_run());
-  EXPECT_TRUE(is_known(old)) << "deleted a day ago only";
+  restart();
+  EXPECT_TRUE(is_run()) << "it has never been done";
+  EXPECT_TRUE(is_known(old)) << "deleted just now";
   EXPECT_FALSE(is_run()) << "once in an interval";
-  clock.advance_ms(29 * kDayMs);
+  restart();
+  EXPECT_FALSE(is_run()) << "also when the server was restarted";
+  collect();
+  clock.advance_ms(30 * kDayMs);
+  restart();
   const RunId young = deleted_run("young");
   EXPECT_TRUE(is_run());
   EXPECT_FALSE(is_known(old));
@@ -377,7 +404,7 @@ TEST_P(CollectorTest, a_policy_collects_what_was_deleted_long_enough_ago) {
 
 TEST_P(CollectorTest, without_a_policy_nothing_is_ever_removed) {
   Collections collections(collector, clock, ids);
-  Policies policies(collections, clock, {});
+  Policies policies(collections, *database, clock, {});
   const RunId run = deleted_run("bytes");
   clock.advance_ms(1'000 * kDayMs);
   EXPECT_FALSE(*policies.run_if_due());

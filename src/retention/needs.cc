@@ -15,6 +15,16 @@ std::string place_key(std::string_view workspace, std::string_view path) {
   return std::string(workspace) + "\n" + std::string(path);
 }
 
+// Whose place is the one with that key, or lies below it.
+std::optional<std::string> owner_inside(const std::map<std::string, std::string>& places,
+                                        const std::string& key) {
+  for (auto place = places.lower_bound(key); place != places.end() && place->first.starts_with(key);
+       ++place) {
+    if (place->first.size() == key.size() || place->first[key.size()] == '/') return place->second;
+  }
+  return std::nullopt;
+}
+
 std::set<std::string> ids_of(const std::map<std::string, std::string>& reasons) {
   std::set<std::string> ids;
   for (const auto& [id, reason] : reasons) ids.insert(id);
@@ -34,6 +44,11 @@ Result<Needs> Needs::read(sql::Reader& reader) {
   Needs needs;
   TRY(registry::visit_origins(reader, [&](const registry::VersionOrigin& origin) -> Result<void> {
     needs.add(origin);
+    return {};
+  }));
+  TRY(tracking::visit_guests(reader, [&](const tracking::Guest& guest) -> Result<void> {
+    needs.guests_.emplace(place_key(guest.workspace, guest.place.str()),
+                          "experiment " + guest.experiment_id);
     return {};
   }));
   auto runs = ids_of(needs.runs_);
@@ -79,10 +94,9 @@ std::optional<std::string> Needs::reason_to_keep(const tracking::Trashed& trashe
   if (!folder) return std::nullopt;
   // A package in the folder, or one whose folder holds this one.
   const std::string key = place_key(trashed.workspace, folder->str());
-  for (auto place = places_.lower_bound(key);
-       place != places_.end() && place->first.starts_with(key); ++place) {
-    const bool is_inside = place->first.size() == key.size() || place->first[key.size()] == '/';
-    if (is_inside) return "the files of " + place->second + " lie in it";
+  for (const auto* places : {&places_, &guests_}) {
+    if (const auto owner = owner_inside(*places, key))
+      return "the files of " + *owner + " lie in it";
   }
   for (auto above = folder->parent(); !above.is_root(); above = above.parent()) {
     const auto place = places_.find(place_key(trashed.workspace, above.str()));

@@ -16,7 +16,8 @@ namespace ciclo::retention {
 
 // What must stay of what is deleted, and why: the runs and logged models that registered versions
 // name, where the files of their packages lie, and what those runs and models rest on in turn (see
-// tracking::add_foundations). A value, true of the snapshot it was read in.
+// tracking::add_foundations); and folders in which another experiment keeps its artifacts. A value,
+// true of the snapshot it was read in.
 class Needs {
  public:
   static Result<Needs> read(sql::Reader& reader);
@@ -34,6 +35,8 @@ class Needs {
   std::map<std::string, std::string> models_;
   // By workspace and path of a package in this server: who it belongs to.
   std::map<std::string, std::string> places_;
+  // The same of experiments that keep their artifacts in the folder of another one.
+  std::map<std::string, std::string> guests_;
 };
 
 }  // namespace ciclo::retention

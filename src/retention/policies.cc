@@ -7,6 +7,7 @@
 #include "base/context.h"
 #include "base/log.h"
 #include "base/worker_pool.h"
+#include "retention/store.h"
 
 namespace ciclo::retention {
 namespace {
@@ -16,16 +17,17 @@ constexpr std::int64_t kLookMs = kMinuteMs;
 
 }  // namespace
 
-Policies::Policies(Collections& collections, Clock& clock, const PolicyOptions& options)
-    : collections_(collections),
-      clock_(clock),
-      options_(options),
-      due_ms_(clock.now_ms() + options.interval_ms) {}
+Policies::Policies(Collections& collections, sql::Database& database, Clock& clock,
+                   const PolicyOptions& options)
+    : collections_(collections), database_(database), clock_(clock), options_(options) {}
 
 Result<bool> Policies::run_if_due() {
   const std::lock_guard lock(mutex_);
   if (!options_.deleted_ms || clock_.now_ms() < due_ms_) return false;
+  TRY(const auto last_ms, database_.view(store::last_collection));
+  if (last_ms && clock_.now_ms() < *last_ms + options_.interval_ms) return false;
   Request request;
+  request.cause = kPolicyCause;
   request.older_than_ms = *options_.deleted_ms;
   request.grace_ms = options_.grace_ms;
   const auto started = collections_.start({.caller = "retention"}, request);

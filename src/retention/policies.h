@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "retention/collections.h"
 #include "retention/types.h"
+#include "sql/database.h"
 
 namespace ciclo::retention {
 
@@ -20,13 +21,14 @@ struct PolicyOptions {
   std::int64_t grace_ms = kGraceMs;        // as Request::grace_ms
 };
 
-// Collects on its own, as often as it is told to. The first time is one interval after the start,
-// so that a server that is restarted over and over does not spend its time on it. Safe to share
-// between threads.
+// Collects on its own, as often as it is told to: one interval after it has last done so, whichever
+// server of the database that was and however often they were restarted since; at once when it
+// never has. Safe to share between threads.
 class Policies {
  public:
-  // Both must outlive it.
-  Policies(Collections& collections, Clock& clock, const PolicyOptions& options);
+  // All must outlive it.
+  Policies(Collections& collections, sql::Database& database, Clock& clock,
+           const PolicyOptions& options);
   ~Policies() { stop(); }
 
   // Starts a collection when one is due, and says whether it did. Not while another one runs: then
@@ -41,11 +43,12 @@ class Policies {
   void run(const std::stop_token& stop);
 
   Collections& collections_;
+  sql::Database& database_;
   Clock& clock_;
   const PolicyOptions options_;
   std::mutex mutex_;
   std::condition_variable_any woken_;
-  std::int64_t due_ms_;  // guarded by mutex_
+  std::int64_t due_ms_ = 0;  // guarded by mutex_; of what this process has started
   std::jthread thread_;
 };
 

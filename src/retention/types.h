@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 // What a collection is asked for, and what it says afterwards. Plain values.
@@ -17,12 +18,16 @@ constexpr std::int64_t kDayMs = 86'400'000;
 constexpr std::int64_t kGraceMs = kDayMs;
 constexpr std::int64_t kGraceMinMs = 2 * kMinuteMs;
 
+// Request::cause of what the policies ask for.
+constexpr std::string_view kPolicyCause = "policy";
+
 struct Request {
   bool dry_run = false;
   std::int64_t older_than_ms = 0;           // only what was deleted at least so long ago
   std::vector<std::string> experiment_ids;  // only these, with what is in them
   std::vector<std::string> run_ids;         // only these
   std::int64_t grace_ms = kGraceMs;         // at least kGraceMinMs
+  std::string_view cause = "gc";            // subject of retention.collected; not of the protocol
 
   template <class V>
   void fields(V& v) {

@@ -134,6 +134,18 @@ Result<TrashFound> find_deleted_experiment(sql::Reader& reader, std::int64_t num
               {number});
 }
 
+Result<void> experiments_elsewhere(
+    sql::Reader& reader,
+    const std::function<Result<void>(std::string, std::string, std::string_view)>& on_experiment) {
+  return reader.query(R"(
+      SELECT CAST(experiment_id AS TEXT), workspace, artifact_location FROM experiments
+      WHERE artifact_location LIKE 'mlflow-artifacts:%'
+        AND artifact_location <> 'mlflow-artifacts:/' || CAST(experiment_id AS TEXT))",
+                      {}, [&](const sql::Row& row) {
+                        return on_experiment(row.string(0), row.string(1), row.text(2));
+                      });
+}
+
 Result<bool> is_deleted(sql::Reader& reader, const Trashed& trashed) {
   const std::string_view statement =
       trashed.kind == Kind::kRun

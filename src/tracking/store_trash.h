@@ -30,6 +30,11 @@ Result<void> deleted_experiments(sql::Reader& reader, const OnTrashed& on_trashe
 Result<TrashFound> find_deleted_run(sql::Reader& reader, std::string_view id);
 Result<TrashFound> find_deleted_experiment(sql::Reader& reader, std::int64_t number);
 
+// Those with artifacts in this server that are not where they are by default: (id, workspace, URI).
+Result<void> experiments_elsewhere(
+    sql::Reader& reader,
+    const std::function<Result<void>(std::string, std::string, std::string_view)>& on_experiment);
+
 // Whether the row is there and deleted, now.
 Result<bool> is_deleted(sql::Reader& reader, const Trashed& trashed);
 Result<std::int64_t> count_members(sql::Reader& reader, std::int64_t experiment);

@@ -76,6 +76,16 @@ Result<std::int64_t> count_members(sql::Reader& reader, std::int64_t experiment)
   return store::count_members(reader, experiment);
 }
 
+Result<void> visit_guests(sql::Reader& reader,
+                          const std::function<Result<void>(const Guest&)>& on_guest) {
+  return store::experiments_elsewhere(
+      reader, [&](std::string id, std::string workspace, std::string_view uri) -> Result<void> {
+        auto place = ArtifactPath::from_uri(uri);
+        if (!place.ok() || place->str() == id) return {};
+        return on_guest({std::move(id), std::move(workspace), std::move(place).value()});
+      });
+}
+
 Result<bool> remove_for_good(sql::Txn& txn, const Trashed& trashed) {
   TRY(const bool is_deleted, store::is_deleted(txn, trashed));
   if (!is_deleted) return false;

@@ -62,6 +62,16 @@ Result<void> list_trash_of(sql::Reader& reader, const Trashed& experiment,
 // Runs and logged models of an experiment, deleted or not.
 Result<std::int64_t> count_members(sql::Reader& reader, std::int64_t experiment);
 
+// The experiments whose artifacts lie in this server in another folder than that of their own id,
+// as their creators have said: what is removed with that folder would be theirs.
+struct Guest {
+  std::string experiment_id;
+  std::string workspace;
+  ArtifactPath place;
+};
+Result<void> visit_guests(sql::Reader& reader,
+                          const std::function<Result<void>(const Guest&)>& on_guest);
+
 // Removes it with all its rows. False, and nothing removed, when it is no longer deleted, or when
 // an experiment still has runs or logged models. A metric that a removed run logged to a logged
 // model stays with the model.
