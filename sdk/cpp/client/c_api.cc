@@ -3,6 +3,7 @@
 #include <ciclo/client.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
@@ -47,6 +48,8 @@ namespace {
 static_assert(CICLO_CLIENT_KEY_MAX == ciclo::client::kKeyBytesMax);
 
 constexpr std::size_t kErrorBytes = 1024;
+// No struct will ever be larger: one that says so was not initialised.
+constexpr std::size_t kSizeMax = 4096;
 thread_local char last_error[kErrorBytes] = "";
 
 ciclo_client_status fail(ciclo_client_status status, std::string_view message) {
@@ -277,18 +280,19 @@ ciclo_client_status end_run(ciclo_run& run, const char* status, std::int64_t tim
 
 }  // namespace
 
-void ciclo_client_options_init(ciclo_client_options* options) {
+void ciclo_client_options_init_sized(ciclo_client_options* options, size_t size) {
   const Options defaults;
-  *options = {.size = sizeof(ciclo_client_options),
-              .tracking_uri = nullptr,
-              .token = nullptr,
-              .ca_file = nullptr,
-              .capacity = static_cast<std::size_t>(defaults.capacity),
-              .when_full = CICLO_CLIENT_BLOCK,
-              .flush_interval_ms = defaults.flush_interval_ms,
-              .call_timeout_ms = defaults.call_timeout_ms,
-              .retry_delay_max_ms = defaults.retry_delay_max_ms,
-              .server_error_timeout_ms = defaults.server_error_timeout_ms};
+  const ciclo_client_options all = {.size = size,
+                                    .tracking_uri = nullptr,
+                                    .token = nullptr,
+                                    .ca_file = nullptr,
+                                    .capacity = static_cast<std::size_t>(defaults.capacity),
+                                    .when_full = CICLO_CLIENT_BLOCK,
+                                    .flush_interval_ms = defaults.flush_interval_ms,
+                                    .call_timeout_ms = defaults.call_timeout_ms,
+                                    .retry_delay_max_ms = defaults.retry_delay_max_ms,
+                                    .server_error_timeout_ms = defaults.server_error_timeout_ms};
+  std::memcpy(options, &all, std::min(size, sizeof all));
 }
 
 ciclo_client_status ciclo_client_open(const ciclo_client_options* options, ciclo_client** client) {
@@ -297,10 +301,17 @@ ciclo_client_status ciclo_client_open(const ciclo_client_options* options, ciclo
   ciclo_client_options given;
   ciclo_client_options_init(&given);
   if (options != nullptr) {
-    if (options->size != sizeof given) {
+    // The members up to there are those of the first version.
+    constexpr std::size_t kLeast =
+        offsetof(ciclo_client_options, server_error_timeout_ms) + sizeof(std::int64_t);
+    if (options->size < kLeast || options->size > kSizeMax) {
       return wrong("the options must be set by ciclo_client_options_init");
     }
-    given = *options;
+    if (options->size > sizeof given) {
+      return wrong("the options are of a newer version than this library, " +
+                   std::string(ciclo::kVersion) + ": install the library of that version");
+    }
+    std::memcpy(&given, options, options->size);
   }
   if (given.when_full != CICLO_CLIENT_BLOCK && given.when_full != CICLO_CLIENT_DROP) {
     return wrong("option when_full must be CICLO_CLIENT_BLOCK or CICLO_CLIENT_DROP");
@@ -433,17 +444,18 @@ ciclo_client_status ciclo_run_end(ciclo_run* run, ciclo_run_status status, int64
   });
 }
 
-ciclo_client_status ciclo_client_get_counters(const ciclo_client* client,
-                                              ciclo_client_counters* counters) {
+ciclo_client_status ciclo_client_get_counters_sized(const ciclo_client* client,
+                                                    ciclo_client_counters* counters, size_t size) {
   return with(client, [&] {
     if (counters == nullptr) return wrong("the place for the counters must not be NULL");
     const Sender::Counters now = client->client->sender().counters();
-    *counters = {.logged = now.logged,
-                 .sent = now.sent,
-                 .acknowledged = now.acknowledged,
-                 .refused = now.refused,
-                 .dropped = now.dropped,
-                 .retries = now.retries};
+    const ciclo_client_counters all = {.logged = now.logged,
+                                       .sent = now.sent,
+                                       .acknowledged = now.acknowledged,
+                                       .refused = now.refused,
+                                       .dropped = now.dropped,
+                                       .retries = now.retries};
+    std::memcpy(counters, &all, std::min(size, sizeof all));
     return CICLO_CLIENT_OK;
   });
 }

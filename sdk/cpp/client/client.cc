@@ -49,8 +49,11 @@ Result<Target> target_of(const Options& options) {
         "no tracking URI: pass one or set MLFLOW_TRACKING_URI, such as http://127.0.0.1:5000");
   }
   if (!target.url.starts_with("http://") && !target.url.starts_with("https://")) {
-    return invalid_argument("tracking URI " + quoted(target.url) +
-                            " must begin with http:// or https://");
+    // The rest may hold a password, as the URL of a database does, which MLflow takes here too.
+    const std::string scheme = target.url.substr(0, target.url.find("://"));
+    const bool is_url = scheme.size() < target.url.size();
+    return invalid_argument("the tracking URI must begin with http:// or https://, got " +
+                            (is_url ? quoted(scheme) + " before ://" : "one without ://"));
   }
   if (target.url.find('@') != std::string::npos || target.url.find('?') != std::string::npos) {
     return invalid_argument(

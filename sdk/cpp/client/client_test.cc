@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cmath>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdlib>
 #include <deque>
 #include <limits>
@@ -55,7 +56,10 @@ class FakeServer {
     EXPECT_TRUE(started.ok()) << started.error().message;
     server_ = std::move(*started);
   }
-  ~FakeServer() { open_gate(); }
+  ~FakeServer() {
+    is_hanging_ = false;
+    open_gate();
+  }
 
   std::string address() const { return server_->address(); }
   std::string url() const { return "http://" + address(); }
@@ -71,6 +75,12 @@ class FakeServer {
     const std::lock_guard lock(mutex_);
     is_open_ = true;
     gate_.notify_all();
+  }
+  // From now on nobody is told how a run is, until the gate is opened again.
+  void hang_on_questions() { is_hanging_ = true; }
+  void wait_for_question() {
+    std::unique_lock lock(mutex_);
+    arrived_.wait(lock, [&] { return is_asked_; });
   }
   void wait_for_requests(std::size_t count) {
     std::unique_lock lock(mutex_);
@@ -190,6 +200,7 @@ class FakeServer {
           reply.send(http::Response::json(R"({"runs": [)" + run.substr(8, run.size() - 9) + "]}"));
         });
     router_.add("GET", "/api/2.0/mlflow/runs/get", [this](http::Request&, http::Reply reply) {
+      wait_while_hanging();
       const char* stage = runs_are_deleted ? "deleted" : "active";
       reply.send(http::Response::json(std::string(R"({"run": {"info": {"lifecycle_stage": ")") +
                                       stage + "\"}}}"));
@@ -203,6 +214,13 @@ class FakeServer {
                 });
   }
 
+  void wait_while_hanging() {
+    std::unique_lock lock(mutex_);
+    is_asked_ = true;
+    arrived_.notify_all();
+    gate_.wait(lock, [this] { return !is_hanging_; });
+  }
+
   static std::string run_text(int number) {
     return R"({"run": {"info": {"run_id": "r)" + std::to_string(number) + "\"}}}";
   }
@@ -212,9 +230,11 @@ class FakeServer {
   http::Router router_;
   std::atomic<int> lost_creations_{0};
   std::atomic<bool> is_open_{true};
+  std::atomic<bool> is_hanging_{false};
   std::mutex mutex_;
   std::condition_variable gate_;
   std::condition_variable arrived_;
+  bool is_asked_ = false;                      // guarded by mutex_; how a run is
   std::deque<Fault> faults_;                   // guarded by mutex_
   std::vector<Request> requests_;              // guarded by mutex_
   std::vector<json::Value> stored_;            // guarded by mutex_
@@ -478,6 +498,50 @@ TEST_F(ClientLibrary, closing_cuts_off_a_request_that_hangs) {
   EXPECT_EQ(last_error(), "1 of 1 values are not acknowledged after 1 ms");
 }
 
+// The question comes after values were refused. Its time is a day, so that only closing ends it.
+TEST_F(ClientLibrary, closing_cuts_off_a_question_about_a_run_that_hangs) {
+  options_.call_timeout_ms = 86'400'000;
+  server_.close_gate();
+  start();
+  log(1);
+  server_.wait_for_requests(1);
+  const ciclo_client_metric metric{"loss", 2, 1, 1};
+  const ciclo_client_text poison{"p", "poison"};
+  ASSERT_EQ(ciclo_run_log_batch(run_, &metric, 1, &poison, 1, nullptr, 0), CICLO_CLIENT_OK);
+  server_.hang_on_questions();
+  server_.open_gate();
+  server_.wait_for_question();
+  EXPECT_EQ(ciclo_client_close(std::exchange(client_, nullptr), 1), CICLO_CLIENT_DEADLINE);
+}
+
+// A program that was compiled with a smaller struct than the library knows: what lies behind it is
+// not touched, and it gets the defaults of what it does not have.
+TEST_F(ClientLibrary, structs_are_as_large_as_the_caller_says) {
+  struct Guarded {
+    ciclo_client_options options;
+    std::uint64_t behind;
+  };
+  Guarded guarded{};
+  guarded.behind = 7;
+  const std::size_t smaller = offsetof(ciclo_client_options, server_error_timeout_ms);
+  guarded.options.server_error_timeout_ms = 5;
+  ciclo_client_options_init_sized(&guarded.options, smaller);
+  EXPECT_EQ(guarded.options.size, smaller);
+  EXPECT_EQ(guarded.options.server_error_timeout_ms, 5);
+  ciclo_client_options_init(&guarded.options);
+  EXPECT_EQ(guarded.options.server_error_timeout_ms, 600'000);
+  EXPECT_EQ(guarded.behind, 7u);
+  open();
+  struct {
+    ciclo_client_counters counters;
+  } counted{};
+  counted.counters.retries = 7;
+  ASSERT_EQ(ciclo_client_get_counters_sized(client_, &counted.counters,
+                                            offsetof(ciclo_client_counters, retries)),
+            CICLO_CLIENT_OK);
+  EXPECT_EQ(counted.counters.retries, 7u);
+}
+
 TEST_F(ClientLibrary, each_run_gets_its_own_values) {
   server_.close_gate();
   start();
@@ -549,7 +613,13 @@ TEST_F(ClientLibrary, wrong_options_are_refused_with_a_sentence) {
   options_.tracking_uri = nullptr;
   refused("no tracking URI: pass one or set MLFLOW_TRACKING_URI");
   options_.tracking_uri = "sqlite:///x.db";
-  refused("tracking URI \"sqlite:///x.db\" must begin with http:// or https://");
+  refused("must begin with http:// or https://, got \"sqlite\" before ://");
+  options_.tracking_uri = "postgresql://ann:secret@host/mlflow";
+  refused("got \"postgresql\" before ://");
+  EXPECT_EQ(last_error().find("secret"), std::string::npos) << last_error();
+  options_.tracking_uri = "ann:secret@host";
+  refused("got one without ://");
+  EXPECT_EQ(last_error().find("secret"), std::string::npos) << last_error();
   options_.tracking_uri = "http://user:secret@host";
   refused("must hold neither a password nor a query");
   options_.tracking_uri = url_.c_str();

@@ -142,9 +142,10 @@ Answer Mlflow::post(std::string_view path, std::string body, const std::string& 
   return ask(std::move(request));
 }
 
-Answer Mlflow::get(const std::string& path_and_query) {
+Answer Mlflow::get(const std::string& path_and_query, std::stop_token stop) {
   http::ClientRequest request;
   request.url = target_.url + std::string(kApi) + path_and_query;
+  request.stop = std::move(stop);
   return ask(std::move(request));
 }
 
@@ -231,8 +232,8 @@ Result<std::string> Mlflow::create_run(const std::string& experiment_id, const s
   return id_of(answer, run == nullptr ? "" : member_of(*run, "info", "run_id"));
 }
 
-bool Mlflow::may_take_values(const std::string& run_id) {
-  const Answer answer = get("runs/get?run_id=" + http::percent_encode(run_id));
+bool Mlflow::may_take_values(const std::string& run_id, std::stop_token stop) {
+  const Answer answer = get("runs/get?run_id=" + http::percent_encode(run_id), std::move(stop));
   if (!answer.is_done()) return answer.error.code != Code::kNotFound;
   const json::Value* run = answer.document.find("run");
   return run == nullptr || member_of(*run, "info", "lifecycle_stage") != "deleted";

@@ -63,8 +63,8 @@ class Mlflow {
               std::stop_token stop = {});
 
   // False when the run is deleted or gone, so that none of its values will be taken. One try; true
-  // when that cannot be told.
-  bool may_take_values(const std::string& run_id);
+  // when that cannot be told, also for being stopped.
+  bool may_take_values(const std::string& run_id, std::stop_token stop);
 
   // The following try again until call_timeout has passed.
 
@@ -84,7 +84,7 @@ class Mlflow {
   std::string new_key();
 
  private:
-  Answer get(const std::string& path_and_query);
+  Answer get(const std::string& path_and_query, std::stop_token stop = {});
   Answer ask(http::ClientRequest request);
   Answer find_started(const std::string& experiment_id, const std::string& start_key);
   // Calls `once` again while its answer is passing and the time is not up.

@@ -139,7 +139,7 @@ void Sender::send(const Batch& batch, const std::stop_token& stop) {
   if (verdict == Verdict::kAcknowledged) {
     acknowledged_.fetch_add(batch.size(), std::memory_order_relaxed);
   } else if (verdict == Verdict::kContentRefused && batch.size() > 1 &&
-             mlflow_.may_take_values(batch.run().id)) {
+             mlflow_.may_take_values(batch.run().id, stop)) {
     send_in_halves(batch, stop);
   } else if (verdict != Verdict::kAbandoned) {
     refuse(batch);

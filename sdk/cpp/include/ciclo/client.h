@@ -143,8 +143,13 @@ typedef struct ciclo_client_counters {
   uint64_t retries;      /* of requests */
 } ciclo_client_counters;
 
-/* The defaults of this version of the library. `options` must not be NULL. */
-CICLO_CLIENT_API void ciclo_client_options_init(ciclo_client_options* options);
+/* The defaults of this version of the library, in a struct of that size: a program keeps working
+ * with a library that knows more options than it was compiled with, and they have their defaults.
+ * `options` must not be NULL. */
+CICLO_CLIENT_API void ciclo_client_options_init_sized(ciclo_client_options* options, size_t size);
+static inline void ciclo_client_options_init(ciclo_client_options* options) {
+  ciclo_client_options_init_sized(options, sizeof *options);
+}
 
 /* Opens a client; `options` may be NULL for the defaults. Does not connect yet, so that it succeeds
  * while the server is away. INVALID_ARGUMENT for an option out of its range, a URI that is neither
@@ -214,9 +219,13 @@ CICLO_CLIENT_API ciclo_client_status ciclo_client_flush(ciclo_client* client, in
 CICLO_CLIENT_API ciclo_client_status ciclo_run_end(ciclo_run* run, ciclo_run_status status,
                                                    int64_t timeout_ms);
 
-/* Neither waits for anything. */
-CICLO_CLIENT_API ciclo_client_status ciclo_client_get_counters(const ciclo_client* client,
-                                                               ciclo_client_counters* counters);
+/* Neither waits for anything. `size` is that of the caller's struct, as above. */
+CICLO_CLIENT_API ciclo_client_status ciclo_client_get_counters_sized(
+    const ciclo_client* client, ciclo_client_counters* counters, size_t size);
+static inline ciclo_client_status ciclo_client_get_counters(const ciclo_client* client,
+                                                            ciclo_client_counters* counters) {
+  return ciclo_client_get_counters_sized(client, counters, sizeof *counters);
+}
 
 /* Why the last call that failed in this thread did so: one line, empty when none has. Valid until
  * the next call in this thread. */
