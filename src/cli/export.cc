@@ -71,6 +71,7 @@ class Spool {
       TRY(const json::Value run, json::parse(line));
       TRY(use(run));
     }
+    if (in.bad()) return file_error("read", path_, errno);
     return {};
   }
 

@@ -2,6 +2,7 @@
 // Commands that show what there is: data, models, endpoints, status.
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 
 #include "base/file.h"
@@ -12,6 +13,7 @@
 #include "cli/commands.h"
 #include "cli/submission.h"
 #include "cli/table.h"
+#include "cli/tracked.h"
 #include "http/message.h"
 
 namespace ciclo::cli {
@@ -120,7 +122,22 @@ Result<void> data_validate(Session& session, const std::string& name,
 
 namespace {
 
-// All pages of the registered models, or the first `limit` of them.
+// What all pages of a search hold below `list`, or the first `limit` of them.
+Result<json::Value::Array> all_pages(Api& api, const std::string& path, const char* list,
+                                     std::int64_t limit) {
+  json::Value::Array found;
+  std::string token;
+  do {
+    TRY(const json::Value page,
+        api.get(token.empty() ? path : path + "&page_token=" + http::percent_encode(token)));
+    const auto& items = items_of(page, list);
+    found.insert(found.end(), items.begin(), items.end());
+    token = page.string_or("next_page_token", "");
+  } while (!token.empty() && std::ssize(found) < limit);
+  if (std::ssize(found) > limit) found.resize(static_cast<std::size_t>(limit));
+  return found;
+}
+
 Result<json::Value::Array> find_models(Api& api, const ListOptions& options) {
   constexpr std::int64_t kPerPage = 1000;
   const std::int64_t limit = options.limit > 0 ? options.limit : INT64_MAX;
@@ -128,17 +145,19 @@ Result<json::Value::Array> find_models(Api& api, const ListOptions& options) {
                      std::to_string(std::min(limit, kPerPage));
   if (!options.filter.empty()) path += "&filter=" + http::percent_encode(options.filter);
   for (const auto& order : options.order_by) path += "&order_by=" + http::percent_encode(order);
-  json::Value::Array found;
-  std::string token;
-  do {
-    TRY(const json::Value page,
-        api.get(token.empty() ? path : path + "&page_token=" + http::percent_encode(token)));
-    const auto& items = items_of(page, "registered_models");
-    found.insert(found.end(), items.begin(), items.end());
-    token = page.string_or("next_page_token", "");
-  } while (!token.empty() && std::ssize(found) < limit);
-  if (std::ssize(found) > limit) found.resize(static_cast<std::size_t>(limit));
-  return found;
+  return all_pages(api, path, "registered_models", limit);
+}
+
+Result<json::Value::Array> find_versions(Api& api, const std::string& model) {
+  const auto name = literal(model);
+  if (!name) {
+    return invalid_argument("the versions of model " + ciclo::quoted(model) +
+                            " cannot be asked for: a filter takes no name with both ' and \"");
+  }
+  return all_pages(api,
+                   "/api/2.0/mlflow/model-versions/search?max_results=1000&filter=" +
+                       http::percent_encode("name = " + *name),
+                   "model_versions", INT64_MAX);
 }
 
 }  // namespace
@@ -167,17 +186,14 @@ Result<void> models_show(Session& session, const std::string& name) {
   TRY(Api * api, session.api());
   TRY(const json::Value model,
       api->get("/api/2.0/mlflow/registered-models/get?name=" + http::percent_encode(name)));
-  TRY(const json::Value versions,
-      api->get("/api/2.0/mlflow/model-versions/search?max_results=1000&filter=" +
-               http::percent_encode("name='" + name + "'")));
+  TRY(const auto versions, find_versions(*api, name));
   TRY(const json::Value history, api->get(path_of("/api/v1/models/", name, "/aliases/history")));
-  const json::Value document =
-      json::Value::object({{"model", *model.find("registered_model")},
-                           {"versions", items_of(versions, "model_versions")},
-                           {"alias_history", items_of(history)}});
+  const json::Value document = json::Value::object({{"model", *model.find("registered_model")},
+                                                    {"versions", versions},
+                                                    {"alias_history", items_of(history)}});
   session.show(document, [&] {
     Table table({"version", "run", "aliases", "made"});
-    for (const auto& version : items_of(versions, "model_versions")) {
+    for (const auto& version : versions) {
       std::vector<std::string> aliases;
       for (const auto& alias : items_of(version, "aliases")) aliases.push_back(alias.string());
       table.add({cell(version, "version"), cell(version, "run_id"), join(aliases, ", "),

@@ -32,14 +32,6 @@ json::Value texts(const std::vector<std::string>& all) {
   return list;
 }
 
-// The text as a literal of the filter grammar, which knows no escapes; nullopt where that is
-// impossible.
-std::optional<std::string> literal(const std::string& text) {
-  if (text.find('\'') == std::string::npos) return "'" + text + "'";
-  if (text.find('"') == std::string::npos) return "\"" + text + "\"";
-  return std::nullopt;
-}
-
 bool may_be_a_name(const Error& error) {
   return error.code == Code::kNotFound || error.code == Code::kInvalidArgument;
 }
@@ -71,6 +63,12 @@ Result<std::vector<std::string>> ids_of(Api& api, const RunSearch& search) {
 }
 
 }  // namespace
+
+std::optional<std::string> literal(const std::string& text) {
+  if (text.find('\'') == std::string::npos) return "'" + text + "'";
+  if (text.find('"') == std::string::npos) return "\"" + text + "\"";
+  return std::nullopt;
+}
 
 Result<json::Value::Array> find_experiments(Api& api, const std::string& filter,
                                             const std::vector<std::string>& order_by, View view,

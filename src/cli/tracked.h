@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,6 +17,10 @@
 // What the commands about experiments and runs ask of a platform, by MLflow's API.
 
 namespace ciclo::cli {
+
+// The text as a literal of the filter grammar, which knows no escapes; nullopt where that is
+// impossible.
+std::optional<std::string> literal(const std::string& text);
 
 // Which of what is there: not deleted, deleted, or both.
 enum class View { kActive, kDeleted, kAll };
