@@ -11,8 +11,8 @@
 
 namespace ciclo::app {
 
-// Copies an MLflow database and its artifacts into the platform that the configuration names, which
-// is locked meanwhile, and compares. A dry run into a root that is not there makes none.
+// Copies an MLflow database or file store and its artifacts into the platform that the
+// configuration names, which is locked meanwhile, and compares. A dry run writes nothing.
 Result<migrate::Report> migrate_mlflow(
     const Config& config, const cli::MigrateOptions& options,
     const std::function<void(const migrate::Progress&)>& progress);

@@ -21,6 +21,7 @@
 #include "pipeline/pipeline.h"
 #include "registry/registry.h"
 #include "serve/endpoints.h"
+#include "sql/schema_state.h"
 #include "steps/projects.h"
 #include "tracking/tracking.h"
 
@@ -62,6 +63,11 @@ Result<std::string> id_of(const std::filesystem::path& root) {
   return std::string(text.data());
 }
 
+std::string database_url(const RootOptions& options, const std::filesystem::path& root) {
+  if (!options.database_url.empty()) return options.database_url;
+  return "sqlite:" + (root / "ciclo.db").string();
+}
+
 }  // namespace
 
 Result<RootLock> RootLock::take(const std::filesystem::path& root) {
@@ -78,6 +84,20 @@ RootLock::~RootLock() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
+Result<bool> is_new_root(const RootOptions& options) {
+  const std::string url = database_url(options, options.root);
+  auto chosen = options.database;
+  chosen.is_read_only = true;
+  const auto database = sql::open(url, chosen);
+  if (!database.ok() && database.error().code == Code::kNotFound) return true;
+  if (!database.ok()) return database.error();
+  TRY(const auto state, sql::schema_state(**database, all_migrations()));
+  if (state != sql::SchemaState::kOlder) return state == sql::SchemaState::kNone;
+  return failed_precondition("the database " + sql::redact_url(url) +
+                             " is of an older Ciclo: start the server on it once, which brings it "
+                             "up to date");
+}
+
 Result<Root> open_root(const RootOptions& options) {
   std::error_code failure;
   const auto path = std::filesystem::absolute(options.root, failure).lexically_normal();
@@ -85,12 +105,9 @@ Result<Root> open_root(const RootOptions& options) {
   TRY(make_directories_durably(path));
   TRY(RootLock lock, RootLock::take(path));
   TRY(std::string id, id_of(path));
-  const std::string database_url = options.database_url.empty()
-                                       ? "sqlite:" + (path / "ciclo.db").string()
-                                       : options.database_url;
   const std::string blobs_url =
       options.blobs_url.empty() ? "file:" + (path / "blobs").string() : options.blobs_url;
-  TRY(auto database, sql::open(database_url, options.database));
+  TRY(auto database, sql::open(database_url(options, path), options.database));
   TRY(sql::migrate(*database, all_migrations()));
   blob::OpenOptions blob_options = options.blobs;
   blob_options.cache_directory = path / "cache" / "blobs";

@@ -46,6 +46,10 @@ struct Root {
   std::unique_ptr<blob::Store> blobs;
 };
 
+// Whether opening the root would make its database. Writes nothing. failed_precondition when it
+// would bring one of an older Ciclo up to date.
+Result<bool> is_new_root(const RootOptions& options);
+
 // Opens or makes the root and brings the database to the newest schema of all modules.
 Result<Root> open_root(const RootOptions& options);
 

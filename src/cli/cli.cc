@@ -421,11 +421,13 @@ class CommandLine {
     migrate->require_subcommand(1);
     auto* mlflow = migrate->add_subcommand(
         "mlflow",
-        "Copy an MLflow database and its artifacts, ids kept, and compare the copy with it; run "
+        "Copy an MLflow database or folder and its artifacts, ids kept, and compare the copy with "
+        "it; run "
         "again after an interruption, it goes on. Stop the MLflow server before");
     mlflow
         ->add_option("--from", migrate_.from,
-                     "Database of the MLflow server: sqlite:///PATH or postgresql://…")
+                     "Database of the MLflow server, sqlite:///PATH or postgresql://…, or the "
+                     "folder of its file store, ./mlruns")
         ->required();
     mlflow->add_option("--artifacts", migrate_.artifacts,
                        "Directory that the MLflow server has as --artifacts-destination");

@@ -130,7 +130,7 @@ Result<void> comments_delete(Session& session, const std::string& id);
 Result<void> lineage(Session& session, const std::string& subject);
 
 struct MigrateOptions {
-  std::string from;       // URL of an MLflow database
+  std::string from;       // URL of an MLflow database, or the folder of its file store
   std::string artifacts;  // what its server has as --artifacts-destination; empty: not needed
   bool dry_run = false;   // say what would be copied
 };

@@ -108,7 +108,7 @@ void print_counts(const Report& report) {
 void print(const Report& report, bool is_dry_run) {
   if (is_dry_run) {
     std::printf(
-        "would copy, from an MLflow database of schema %s: %s experiments, %s runs, %s "
+        "would copy, from an MLflow store of schema %s: %s experiments, %s runs, %s "
         "logged models, %s registered models\n",
         report.revision.c_str(), count_text(report.found.experiments).c_str(),
         count_text(report.found.runs).c_str(), count_text(report.found.models).c_str(),
@@ -156,6 +156,7 @@ Result<void> export_mlflow(Session& session,
   TRY(const migrate::ExportReport report, std::move(exported));
   const auto document = json::Value::object({{"written", document_of(report.written)},
                                              {"verified", document_of(report.verified)},
+                                             {"metrics_without_run", report.metrics_without_run},
                                              {"differences", list_of(report.differences)},
                                              {"difference_count", report.difference_count}});
   session.show(document, [&] {
@@ -170,6 +171,10 @@ Result<void> export_mlflow(Session& session,
     std::printf(
         "not exported: comments, webhooks, traces, deployment history, data sets, pipelines and "
         "endpoints\n");
+    if (report.metrics_without_run > 0) {
+      std::printf("not exported: %s metrics of logged models whose run was removed for good\n",
+                  count_text(report.metrics_without_run).c_str());
+    }
     for (const auto& text : report.differences) std::printf("differs: %s\n", text.c_str());
     if (report.difference_count == 0) std::printf("done: what was written is what is here\n");
   });

@@ -42,11 +42,44 @@ std::filesystem::path path_of_file_uri(std::string_view uri) {
   return path;
 }
 
+// The first part of a path below a tree that is a symbolic link.
+std::optional<std::filesystem::path> link_in(const std::filesystem::path& tree,
+                                             const std::filesystem::path& rest) {
+  std::error_code ignored;
+  std::filesystem::path at = tree;
+  for (const auto& part : rest) {
+    at /= part;
+    if (std::filesystem::is_symlink(std::filesystem::symlink_status(at, ignored))) return at;
+  }
+  return std::nullopt;
+}
+
+Error cannot_read(const std::filesystem::path& directory, const std::error_code& failed) {
+  return failed_precondition("cannot read the artifacts below " + quoted(directory.string()) +
+                             ": " + failed.message());
+}
+
+// Why an entry is no file of ours; empty: it is one, or a directory.
+std::string why_refused(const std::filesystem::file_status& status) {
+  if (std::filesystem::is_symlink(status)) return "it is a symbolic link";
+  if (std::filesystem::is_regular_file(status) || std::filesystem::is_directory(status)) return "";
+  return "it is no regular file";
+}
+
 Result<ArtifactPath> below(const std::string& experiment, const std::string& rest) {
   return ArtifactPath::parse(rest.empty() ? experiment : experiment + "/" + rest);
 }
 
 }  // namespace
+
+std::filesystem::path path_of_uri(std::string_view uri) {
+  return uri.starts_with(kFile) ? path_of_file_uri(uri) : std::filesystem::path(uri);
+}
+
+ArtifactPlaces::ArtifactPlaces(std::filesystem::path root, std::vector<std::filesystem::path> trees)
+    : root_(std::move(root)), trees_(std::move(trees)) {
+  if (!root_.empty()) trees_.insert(trees_.begin(), root_);
+}
 
 bool ArtifactPlaces::is_local(std::string_view uri) {
   const std::size_t colon = uri.find(':');
@@ -58,8 +91,19 @@ bool ArtifactPlaces::is_root_missing(std::string_view uri) const {
   return uri.starts_with(kServed) && root_.empty();
 }
 
-Result<std::filesystem::path> ArtifactPlaces::locate(std::string_view uri,
-                                                     const ArtifactPath& ours) const {
+Result<bool> ArtifactPlaces::is_elsewhere(std::string_view uri) const {
+  if (!trees_.empty() || uri.starts_with(kServed)) return false;
+  const auto named = path_of_uri(uri);
+  const auto above = named.has_parent_path() ? named.parent_path() : std::filesystem::path(".");
+  std::error_code failed;
+  const auto status = std::filesystem::status(above, failed);
+  if (status.type() == std::filesystem::file_type::not_found) return true;
+  if (failed) return cannot_read(above, failed);
+  return false;
+}
+
+Result<ArtifactPlaces::Place> ArtifactPlaces::place(std::string_view uri,
+                                                    const ArtifactPath& ours) const {
   if (is_root_missing(uri)) {
     return failed_precondition("artifacts are at " + quoted(uri) +
                                ", which only the MLflow server knows the place of: name the "
@@ -67,13 +111,38 @@ Result<std::filesystem::path> ArtifactPlaces::locate(std::string_view uri,
   }
   if (uri.starts_with(kServed)) {
     TRY(const auto path, ArtifactPath::from_uri(uri));
-    return root_ / path.str();
+    return Place{root_, path.str()};
   }
-  const std::filesystem::path named =
-      uri.starts_with(kFile) ? path_of_file_uri(uri) : std::filesystem::path(uri);
+  const auto named = path_of_uri(uri);
   std::error_code ignored;
-  if (!root_.empty() && !std::filesystem::exists(named, ignored)) return root_ / ours.str();
-  return named;
+  const auto is_gone = [&](const std::filesystem::path& path) {
+    return std::filesystem::symlink_status(path, ignored).type() ==
+           std::filesystem::file_type::not_found;
+  };
+  if (trees_.empty() || !is_gone(named)) return Place{{}, named};
+  for (const auto& tree : trees_) {
+    if (!is_gone(tree / ours.str())) return Place{tree, ours.str()};
+  }
+  return Place{trees_.front(), ours.str()};
+}
+
+Result<std::filesystem::path> ArtifactPlaces::locate(std::string_view uri,
+                                                     const ArtifactPath& ours) const {
+  TRY(const auto found, place(uri, ours));
+  return found.tree.empty() ? found.rest : found.tree / found.rest;
+}
+
+Result<FoundFiles> ArtifactPlaces::find(std::string_view uri, const ArtifactPath& ours) const {
+  TRY(const auto found, place(uri, ours));
+  if (found.tree.empty()) return find_files(found.rest);
+  if (const auto link = link_in(found.tree, found.rest)) {
+    return FoundFiles{.is_there = true, .refused = {link->string() + ": it is a symbolic link"}};
+  }
+  TRY(auto files, find_files(found.tree / found.rest));
+  // An empty folder in a tree does not tell that there were none at the place that is gone:
+  // MLflow's file store makes one for each run, wherever its artifacts are.
+  if (!uri.starts_with(kServed) && files.files.empty()) files.is_there = false;
+  return files;
 }
 
 Result<ArtifactPath> place_of(const tracking::Experiment& experiment) {
@@ -89,29 +158,35 @@ Result<ArtifactPath> place_of(const tracking::LoggedModel& model) {
 }
 
 Result<FoundFiles> find_files(const std::filesystem::path& directory) {
+  namespace fs = std::filesystem;
   FoundFiles found;
   std::error_code failed;
-  if (!std::filesystem::is_directory(directory, failed)) return found;
-  std::filesystem::recursive_directory_iterator entries(directory, failed);
-  for (; !failed && entries != std::filesystem::recursive_directory_iterator();
-       entries.increment(failed)) {
-    if (entries->is_directory() && !entries->is_symlink()) continue;
-    const std::string name = entries->path().lexically_relative(directory).generic_string();
-    if (entries->is_symlink() || !entries->is_regular_file()) {
-      found.refused.push_back(entries->path().string() + ": it is no regular file");
+  const auto status = fs::symlink_status(directory, failed);
+  if (status.type() == fs::file_type::not_found) return found;
+  if (failed) return cannot_read(directory, failed);
+  found.is_there = true;
+  if (!fs::is_directory(status)) {
+    const std::string why = why_refused(status);
+    found.refused.push_back(directory.string() + ": " + (why.empty() ? "it is a file" : why));
+    return found;
+  }
+  fs::recursive_directory_iterator entries(directory, failed);
+  for (; !failed && entries != fs::recursive_directory_iterator(); entries.increment(failed)) {
+    const auto kind = entries->symlink_status(failed);
+    if (failed) break;
+    if (fs::is_directory(kind)) continue;
+    if (const std::string why = why_refused(kind); !why.empty()) {
+      found.refused.push_back(entries->path().string() + ": " + why);
       continue;
     }
-    auto path = ArtifactPath::parse(name);
+    auto path = ArtifactPath::parse(entries->path().lexically_relative(directory).generic_string());
     if (path.ok()) {
       found.files.push_back({std::move(path).value(), entries->path()});
     } else {
       found.refused.push_back(entries->path().string() + ": " + path.error().message);
     }
   }
-  if (failed) {
-    return failed_precondition("cannot read the artifacts below " + quoted(directory.string()) +
-                               ": " + failed.message());
-  }
+  if (failed) return cannot_read(directory, failed);
   std::sort(found.files.begin(), found.files.end(),
             [](const auto& a, const auto& b) { return a.path.str() < b.path.str(); });
   return found;

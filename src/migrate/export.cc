@@ -9,6 +9,7 @@
 #include <fstream>
 #include <limits>
 #include <map>
+#include <set>
 #include <system_error>
 #include <type_traits>
 #include <utility>
@@ -17,7 +18,10 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "migrate/digest.h"
+#include "migrate/mlflow_schema.h"
 #include "migrate/mlflow_writer.h"
+#include "migrate/naming.h"
+#include "migrate/store.h"
 #include "sql/dialect.h"
 #include "sql/open.h"
 #include "tracking/artifacts.h"
@@ -86,12 +90,6 @@ std::map<std::string, Digests> digests_by(const std::vector<Record>& records, Ke
   return out;
 }
 
-// A duplicate or a text that is too long is of one object, which the database does not name.
-Result<void> naming(Result<void> done, std::string_view kind, std::string_view id) {
-  if (done.ok()) return done;
-  return done.error().with_context("cannot write " + std::string(kind) + " " + quoted(id));
-}
-
 // All that was written below a directory's file system is on the disk then.
 Result<void> sync_files(const std::filesystem::path& directory) {
   const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -131,18 +129,18 @@ Result<ExportReport> Export::write() {
   TRY(write_files(tracking::ArtifactPath(), report));
   TRY(sync_files(artifacts_));
   // Last, and in one transaction: a database that holds something is whole, and so are its files.
-  Counts written;
+  ExportReport whole;
   TRY(to_.transaction([&](sql::Txn& txn) -> Result<void> {
-    written = report.written;
+    whole = report;
+    Counts& written = whole.written;
     TRY(sql::lift_time_limit(txn));
     TRY(mlflow_writer::check_is_empty(txn));
     TRY(write_experiments(txn, written));
     TRY(write_runs(txn, written));
-    TRY(write_models(txn, written));
+    TRY(write_models(txn, whole));
     return write_registered(txn, written);
   }));
-  report.written = written;
-  return report;
+  return whole;
 }
 
 Result<void> Export::make_empty_directory() {
@@ -195,9 +193,33 @@ Result<void> Export::write_runs(sql::Txn& txn, Counts& written) {
   });
 }
 
-Result<void> Export::write_models(sql::Txn& txn, Counts& written) {
+Result<std::vector<ModelRecord>> Export::models(std::span<const LoggedModelId> ids,
+                                                std::int64_t& left_out) {
+  TRY(auto records, here_.models(ids));
+  for (auto& record : records) {
+    std::vector<std::string> named;
+    for (const auto& value : record.model.metrics) named.push_back(value.run_id.str());
+    std::set<std::string> there;
+    for (std::span<const std::string> rest(named); !rest.empty();) {
+      const auto some = rest.first(std::min<std::size_t>(rest.size(), 500));
+      TRY(const auto found, from_.database.view([&](sql::Reader& reader) {
+        return store::existing_runs(reader, some);
+      }));
+      there.insert(found.begin(), found.end());
+      rest = rest.subspan(some.size());
+    }
+    left_out +=
+        static_cast<std::int64_t>(std::erase_if(record.model.metrics, [&](const auto& value) {
+          return !there.contains(value.run_id.str());
+        }));
+  }
+  return records;
+}
+
+Result<void> Export::write_models(sql::Txn& txn, ExportReport& report) {
+  Counts& written = report.written;
   return each_model_page(here_, [&](const std::vector<LoggedModelId>& ids) -> Result<void> {
-    TRY(const auto records, here_.models(ids));
+    TRY(const auto records, models(ids, report.metrics_without_run));
     for (const auto& record : records) {
       TRY(naming(mlflow_writer::insert(txn, record), "logged model", record.model.model_id.str()));
     }
@@ -332,7 +354,8 @@ Result<void> Export::verify_runs(Holdings& written, ExportReport& report) {
 Result<void> Export::verify_models(Holdings& written, ExportReport& report) {
   const auto key = [](const ModelRecord& record) { return record.model.model_id.str(); };
   return each_model_page(here_, [&](const std::vector<LoggedModelId>& ids) -> Result<void> {
-    TRY(auto ours, here_.models(ids));
+    std::int64_t left_out = 0;
+    TRY(auto ours, models(ids, left_out));
     TRY(const auto records, written.models(ids));
     const auto theirs = digests_by(records, key);
     for (auto& record : ours) {

@@ -23,6 +23,8 @@ namespace ciclo::migrate {
 struct ExportReport {
   Counts written;
   Counts verified;
+  // Metrics of logged models whose run was removed for good: MLflow's tables take none without it.
+  std::int64_t metrics_without_run = 0;
   std::vector<std::string> differences;  // as in Report
   std::int64_t difference_count = 0;
 };
@@ -48,8 +50,11 @@ class Export {
   Result<void> make_empty_directory();
   Result<void> write_experiments(sql::Txn& txn, Counts& written);
   Result<void> write_runs(sql::Txn& txn, Counts& written);
-  Result<void> write_models(sql::Txn& txn, Counts& written);
+  Result<void> write_models(sql::Txn& txn, ExportReport& report);
   Result<void> write_registered(sql::Txn& txn, Counts& written);
+  // The logged models as MLflow can keep them, and how many of their metrics that leaves out.
+  Result<std::vector<ModelRecord>> models(std::span<const LoggedModelId> ids,
+                                          std::int64_t& left_out);
   // The tree of names below `directory`, file by file; each is read again and compared.
   Result<void> write_files(const tracking::ArtifactPath& directory, ExportReport& report);
   Result<void> write_file(const tracking::ArtifactPath& path, const tracking::ArtifactFile& file,

@@ -8,25 +8,16 @@
 #include <fstream>
 #include <limits>
 
-#include "base/file.h"
-#include "events/log.h"
-#include "migrate/test_mlflow.h"
-#include "registry/registry.h"
-#include "sql/test_database.h"
-#include "tracking/tracking.h"
+#include "migrate/mlflow_database.h"
+#include "migrate/test_platform.h"
+#include "tracking/logged_models.h"
 
 namespace ciclo::migrate {
 namespace {
 
-class ExportTest : public testing::TestWithParam<sql::Engine> {
+class ExportTest : public PlatformTest {
  protected:
   ExportTest() {
-    for (const auto module :
-         {events::schema(), tracking::schema(), registry::schema(), migrate::schema()}) {
-      const auto migrated = sql::migrate(*database, module);
-      EXPECT_TRUE(migrated.ok()) << migrated.error().message;
-    }
-    blobs = blob::open_local((folder.path() / "blobs").string()).value();
     target = sql::open(mlflow.url()).value();
     // What is written only.
     mlflow.run_all(R"(
@@ -39,15 +30,11 @@ class ExportTest : public testing::TestWithParam<sql::Engine> {
   std::filesystem::path artifacts_folder() const { return folder.path() / "out" / "artifacts"; }
 
   Result<ExportReport> export_all() {
-    Export work({*database, *blobs, clock}, *target, artifacts_folder(), {});
+    Export work(here(), *target, artifacts_folder(), {});
     TRY(auto report, work.write());
     TRY(const auto written, MlflowDatabase::open(mlflow.url()));
     TRY(work.verify(*written, report));
     return report;
-  }
-
-  static std::string message(const Result<ExportReport>& result) {
-    return result.ok() ? "" : result.error().message;
   }
 
   std::int64_t count(const std::string& what) {
@@ -93,16 +80,7 @@ class ExportTest : public testing::TestWithParam<sql::Engine> {
     EXPECT_EQ(count("runs"), runs);
   }
 
-  TemporaryDirectory folder;
-  Context context;
-  SimClock clock;
-  SeededRandom random{1};
-  IdSource ids{clock, random};
-  TestMlflow mlflow{GetParam()};
-  sql::TestDatabase database{GetParam()};
-  std::unique_ptr<blob::Store> blobs;
   std::unique_ptr<sql::Database> target;
-  tracking::Tracking tracking{*database, clock, ids, random};
 };
 
 TEST_P(ExportTest, a_run_goes_out_with_its_points_and_files) {
@@ -143,6 +121,29 @@ TEST_P(ExportTest, versions_go_out_with_alias_stage_and_numbers_that_are_taken) 
   EXPECT_EQ(count("registered_model_aliases WHERE alias = 'champion' AND version = 1"), 1);
   EXPECT_EQ(count("model_versions WHERE version = 1 AND current_stage = 'None'"), 1);
   EXPECT_EQ(count("model_versions WHERE version = 2 AND current_stage = 'Deleted_Internal'"), 1);
+}
+
+TEST_P(ExportTest, metrics_of_logged_models_without_their_run_are_left_out_and_told) {
+  tracking::LoggedModels models(*database, clock, ids, random);
+  const auto made = models.create(context, {.experiment_id = tracking::ExperimentId("0")});
+  ASSERT_TRUE(made.ok()) << message(made);
+  const RunId run(add_run());
+  const std::vector<Metric> metrics = {
+      {.key = "accuracy", .value = 0.5, .timestamp_ms = 1, .step = 0, .model_id = made->model_id}};
+  ASSERT_TRUE(tracking.log_batch(context, run, {.metrics = metrics}).ok());
+  // As after a collection, which leaves a logged model what a removed run has logged to it.
+  const auto removed = database->transaction([&](sql::Txn& txn) -> Result<void> {
+    TRY(const auto rows, txn.execute("UPDATE logged_model_metrics SET run_id = 'gone'"));
+    EXPECT_EQ(rows, 1);
+    return {};
+  });
+  ASSERT_TRUE(removed.ok()) << removed.error().message;
+  const auto report = export_all();
+  ASSERT_TRUE(report.ok()) << message(report);
+  EXPECT_EQ(report->metrics_without_run, 1);
+  EXPECT_EQ(report->differences, std::vector<std::string>());
+  EXPECT_EQ(report->verified.models, 1);
+  EXPECT_EQ(count("logged_model_metrics"), 0);
 }
 
 TEST_P(ExportTest, a_second_run_is_refused_and_changes_nothing) {
@@ -195,7 +196,7 @@ TEST_P(ExportTest, what_fails_in_the_middle_leaves_the_database_without_anything
 
 TEST_P(ExportTest, what_differs_afterwards_is_named) {
   const std::string id = add_run();
-  Export work({*database, *blobs, clock}, *target, artifacts_folder(), {});
+  Export work(here(), *target, artifacts_folder(), {});
   auto report = work.write();
   ASSERT_TRUE(report.ok()) << message(report);
   mlflow.run_all("UPDATE metrics SET value = 0.25 WHERE step = 2");

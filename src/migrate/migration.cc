@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "migrate/naming.h"
 #include "sql/dialect.h"
 #include "tracking/store.h"
 
@@ -36,7 +37,7 @@ std::vector<Id> ids_of(const std::vector<std::string>& texts) {
 
 }  // namespace
 
-Migration::Migration(MlflowDatabase& source, std::string name, ArtifactPlaces places, Target target,
+Migration::Migration(Source& source, std::string name, ArtifactPlaces places, Target target,
                      std::function<void(const Progress&)> progress)
     : source_(source),
       name_(std::move(name)),
@@ -52,26 +53,36 @@ void Migration::tell(std::string_view phase, std::int64_t done, std::int64_t tot
 
 Result<Report> Migration::plan() {
   Report report;
-  report.revision = source_.schema().revision;
+  report.revision = source_.revision();
   TRY(report.found, source_.totals());
   TRY(report.not_copied, source_.not_copied());
   TRY(import_, target_.database.view(
                    [&](sql::Reader& reader) { return store::find_import(reader, name_); }));
   report.was_complete = import_ && import_->finished_ms;
-  TRY(refuse_unplaced(report));
+  TRY(refuse_unplaced());
   TRY(find_conflicts());
   return report;
 }
 
 // Before anything is written, so that nobody waits for hours to be told.
-Result<void> Migration::refuse_unplaced(const Report& report) {
-  if (report.found.runs + report.found.models == 0) return {};
+Result<void> Migration::refuse_unplaced() {
+  TRY(const auto used, source_.used_experiments());
   TRY(const auto experiments, source_.experiments());
   for (const auto& record : experiments) {
     const auto& experiment = record.experiment;
-    if (!places_.is_root_missing(experiment.artifact_location)) continue;
+    const auto& location = experiment.artifact_location;
+    if (!used.contains(experiment.experiment_id.str())) continue;
+    if (!ArtifactPlaces::is_local(location)) continue;
     TRY(const auto ours, place_of(experiment));
-    TRY(places_.locate(experiment.artifact_location, ours));
+    TRY(places_.locate(location, ours));
+    TRY(const bool is_elsewhere, places_.is_elsewhere(location));
+    if (!is_elsewhere) continue;
+    return failed_precondition(
+        "the artifacts of experiment " + experiment.experiment_id.str() + " are at " +
+        quoted(location) +
+        ", of which not even the directory above is on this machine: name the directory that "
+        "holds them, as EXPERIMENT/RUN/artifacts, with --artifacts (an empty one when there are "
+        "none)");
   }
   return {};
 }
@@ -150,9 +161,9 @@ Result<void> Migration::find_conflicts() {
 
 Result<void> Migration::begin() {
   if (import_) return {};
-  store::Import made;
+  store::Import made{.started_ms = target_.clock.now_ms()};
   TRY(made.number, target_.database.transact([&](sql::Txn& txn) {
-    return store::insert_import(txn, name_, target_.clock.now_ms());
+    return store::insert_import(txn, name_, made.started_ms);
   }));
   import_ = made;
   return {};
@@ -193,7 +204,7 @@ Result<void> Migration::copy_experiments(Report& report) {
     TRY(const std::int64_t number,
         tracking::store::experiment_number(record.experiment.experiment_id));
     greatest = std::max(greatest, number);
-    if (record.deleted_ms) deleted_experiments_[id] = *record.deleted_ms;
+    if (record.deleted_ms) deleted_experiments_[id] = deletion_time(record.deleted_ms);
     TRY(const auto is_missing, missing(kExperiment, {id}));
     if (is_missing.empty()) continue;
     if (!ArtifactPlaces::is_local(record.experiment.artifact_location)) {
@@ -208,7 +219,8 @@ Result<void> Migration::copy_experiments(Report& report) {
   if (ids.empty()) return {};
   TRY(target_.database.transaction([&](sql::Txn& txn) -> Result<void> {
     for (const auto& record : to_copy) {
-      TRY(tracking::store::insert_record(txn, target_.workspace, record));
+      TRY(naming(tracking::store::insert_record(txn, target_.workspace, record), kExperiment,
+                 record.experiment.experiment_id.str()));
     }
     TRY(tracking::store::reserve_experiments(txn, greatest));
     return store::add_copied(txn, import_->number, kExperiment, ids);
@@ -238,7 +250,8 @@ Result<void> Migration::copy_runs(Report& report, const Ids& texts) {
     Counts copied;
     std::vector<tracking::store::RunRow> rows;
     for (const auto& record : records) {
-      TRY(rows.emplace_back(), tracking::store::insert_record(txn, record));
+      TRY(rows.emplace_back(),
+          naming(tracking::store::insert_record(txn, record), kRun, record.run.info.run_id.str()));
     }
     TRY(copy_points(txn, ids, rows, copied));
     TRY(tracking::Artifacts::link_in(txn, target_.workspace, links, target_.clock.now_ms()));
@@ -261,7 +274,8 @@ Result<void> Migration::copy_points(sql::Txn& txn, std::span<const RunId> ids,
     const auto row = by_id.find(run.str());
     if (row == by_id.end()) return {};
     copied.points += std::ssize(points);
-    return tracking::store::append_metrics(txn, *row->second, points);
+    return naming(tracking::store::append_metrics(txn, *row->second, points), "the metrics of run",
+                  run.str());
   });
 }
 
@@ -277,7 +291,10 @@ Result<void> Migration::copy_models(Report& report, const Ids& texts) {
     std::move(stored.begin(), stored.end(), std::back_inserter(links));
   }
   TRY(target_.database.transaction([&](sql::Txn& txn) -> Result<void> {
-    for (const auto& record : records) TRY(tracking::store::insert_record(txn, record));
+    for (const auto& record : records) {
+      TRY(naming(tracking::store::insert_record(txn, record), "logged model",
+                 record.model.model_id.str()));
+    }
     TRY(tracking::Artifacts::link_in(txn, target_.workspace, links, target_.clock.now_ms()));
     return store::add_copied(txn, import_->number, kModel, texts);
   }));
@@ -298,8 +315,9 @@ Result<void> Migration::copy_registered(Report& report, const Ids& names) {
   const std::string reason = "copied from " + name_;
   TRY(target_.database.transaction([&](sql::Txn& txn) -> Result<void> {
     for (const auto& record : records) {
-      TRY(registry::store::insert_record(txn, target_.workspace, record, reason,
-                                         target_.clock.now_ms()));
+      TRY(naming(registry::store::insert_record(txn, target_.workspace, record, reason,
+                                                target_.clock.now_ms()),
+                 kRegistered, record.model.name));
     }
     return store::add_copied(txn, import_->number, kRegistered, names);
   }));

@@ -12,12 +12,12 @@
 #include "blob/store.h"
 #include "migrate/artifact_places.h"
 #include "migrate/ciclo_database.h"
-#include "migrate/mlflow_database.h"
+#include "migrate/source.h"
 #include "migrate/store.h"
 #include "sql/database.h"
 
-// Copies what an MLflow database and its artifacts hold into our database and blob store, with ids
-// kept, and compares the copy with its source.
+// Copies what an MLflow database, or folder of files, and its artifacts hold into our database and
+// blob store, with ids kept, and compares the copy with its source.
 //
 // An experiment, a run with all that it logged, a logged model or a registered model with its
 // versions is there whole or not at all, together with the mark that it was copied; so a copy that
@@ -41,7 +41,7 @@ struct Counts {
 
 struct Report {
   std::string revision;  // of the source's schema
-  MlflowDatabase::Totals found;
+  Totals found;
   Counts copied;    // now
   Counts verified;  // compared and found equal, whenever they were copied
   std::vector<NotCopied> not_copied;
@@ -72,12 +72,13 @@ class Migration {
  public:
   // `name` is what the source is known by when the migration goes on: its URL without a password.
   // All must outlive this; `progress` may be empty.
-  Migration(MlflowDatabase& source, std::string name, ArtifactPlaces places, Target target,
+  Migration(Source& source, std::string name, ArtifactPlaces places, Target target,
             std::function<void(const Progress&)> progress);
 
   // What there is, what would be copied and what would not; writes nothing. already_exists, naming
   // ids and names, when something else in the database has one that the source has too, and is not
-  // the copy of an earlier call.
+  // the copy of an earlier call. failed_precondition when artifacts are in a place that is not on
+  // this machine and that no option names.
   Result<Report> plan();
   // plan(), then copies what is missing.
   Result<Report> copy();
@@ -90,7 +91,7 @@ class Migration {
 
   // --- Of the plan
   Result<void> find_conflicts();
-  Result<void> refuse_unplaced(const Report& report);
+  Result<void> refuse_unplaced();
   // Calls `page` for the ids of a kind, some at a time.
   Result<void> each_page(store::Kind kind, const std::function<Result<void>(const Ids&)>& page);
   Result<Ids> existing(sql::Reader& reader, store::Kind kind, const Ids& ids);
@@ -115,9 +116,12 @@ class Migration {
   Result<void> relocate(ExperimentRecord& record) const;
   Result<void> relocate(RunRecord& record) const;
   Result<void> relocate(ModelRecord& record) const;
+  // A version that keeps its source is noted in the report, if there is one.
   Result<void> relocate(RegisteredRecord& record, Report* report);
-  // The URI of a file or directory of a run or logged model of the source as ours.
-  Result<std::string> relocated(const std::string& uri);
+  std::int64_t deletion_time(std::optional<std::int64_t> deleted_ms) const;
+  // The local URI of a file or directory as ours; nullopt when it lies below no run and no logged
+  // model of the source.
+  Result<std::optional<std::string>> relocated(const std::string& uri);
   // Stores the files below a local URI; their names are to be linked below `ours`.
   Result<std::vector<tracking::ArtifactLink>> store_files(const std::string& uri,
                                                           const tracking::ArtifactPath& ours,
@@ -127,7 +131,7 @@ class Migration {
   void differ(Report& report, std::string sentence) const;
   void tell(std::string_view phase, std::int64_t done, std::int64_t total, const Counts& copied);
 
-  MlflowDatabase& source_;
+  Source& source_;
   const std::string name_;
   const ArtifactPlaces places_;
   const Target target_;
@@ -135,6 +139,8 @@ class Migration {
   const std::function<void(const Progress&)> progress_;
   std::optional<store::Import> import_;
   std::map<std::string, std::int64_t> deleted_experiments_;  // id → when
+  std::int64_t without_folder_ = 0;  // runs and logged models, in this comparison
+  std::string first_without_folder_;
 };
 
 // The module's migrations.

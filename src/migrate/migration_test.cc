@@ -6,42 +6,22 @@
 #include <filesystem>
 #include <fstream>
 
-#include "base/file.h"
-#include "events/log.h"
-#include "migrate/test_mlflow.h"
-#include "registry/registry.h"
-#include "sql/test_database.h"
-#include "tracking/tracking.h"
+#include "migrate/mlflow_database.h"
+#include "migrate/test_platform.h"
 
 namespace ciclo::migrate {
 namespace {
 
-class MigrationTest : public testing::TestWithParam<sql::Engine> {
+class MigrationTest : public PlatformTest {
  protected:
   MigrationTest() {
-    for (const auto module :
-         {events::schema(), tracking::schema(), registry::schema(), migrate::schema()}) {
-      const auto migrated = sql::migrate(*database, module);
-      EXPECT_TRUE(migrated.ok()) << migrated.error().message;
-    }
-    blobs = blob::open_local((folder.path() / "blobs").string()).value();
-    reopen_source();
-  }
-
-  void reopen_source() {
     auto opened = MlflowDatabase::open(mlflow.url());
-    ASSERT_TRUE(opened.ok()) << opened.error().message;
+    EXPECT_TRUE(opened.ok()) << message(opened);
     source = std::move(opened).value();
   }
 
   Migration migration(const std::string& name = "source") {
-    return {
-        *source, name, ArtifactPlaces(folder.path() / "artifacts"), {*database, *blobs, clock}, {}};
-  }
-
-  // "" or the message of the error.
-  static std::string message(const Result<Report>& result) {
-    return result.ok() ? "" : result.error().message;
+    return {*source, name, ArtifactPlaces(folder.path() / "artifacts"), here(), {}};
   }
 
   Result<Report> migrate_all() {
@@ -79,16 +59,7 @@ class MigrationTest : public testing::TestWithParam<sql::Engine> {
     return found.ok() ? *found : tracking::Run();
   }
 
-  TemporaryDirectory folder;
-  Context context;
-  SimClock clock;
-  SeededRandom random{1};
-  IdSource ids{clock, random};
-  TestMlflow mlflow{GetParam()};
-  sql::TestDatabase database{GetParam()};
-  std::unique_ptr<blob::Store> blobs;
   std::unique_ptr<MlflowDatabase> source;
-  tracking::Tracking tracking{*database, clock, ids, random};
 };
 
 TEST_P(MigrationTest, a_run_keeps_its_id_points_and_files) {
@@ -213,12 +184,103 @@ TEST_P(MigrationTest, what_is_not_copied_is_counted) {
   EXPECT_EQ(report->found.experiments, 1);
 }
 
+TEST_P(MigrationTest, artifacts_that_nobody_can_find_are_refused_before_anything_is_written) {
+  add_run("a");
+  mlflow.run_all("UPDATE runs SET artifact_uri = '/nowhere/0/a/artifacts'");
+  Migration work(*source, "source", ArtifactPlaces(""), here(), {});
+  const auto refused = work.copy();
+  EXPECT_NE(message(refused).find("experiment 0 are at \"/nowhere/0\""), std::string::npos)
+      << message(refused);
+  EXPECT_FALSE(tracking.run(context, RunId("a")).ok());
+  // Of an experiment that nobody uses, no file is missed.
+  mlflow.run_all("DELETE FROM runs");
+  EXPECT_EQ(message(work.copy()), "");
+}
+
+TEST_P(MigrationTest, runs_without_a_folder_of_artifacts_are_told) {
+  add_run("a");
+  add_run("b");
+  add_file("0/a/artifacts/x", "1");
+  const auto report = migrate_all();
+  ASSERT_TRUE(report.ok()) << message(report);
+  ASSERT_EQ(report->notes.size(), 1U);
+  EXPECT_TRUE(report->notes[0].starts_with("1 runs and logged models have no folder of artifacts"))
+      << report->notes[0];
+  EXPECT_NE(report->notes[0].find("run b at mlflow-artifacts:/0/b"), std::string::npos);
+}
+
+TEST_P(MigrationTest, links_among_the_artifacts_are_told_and_not_followed) {
+  add_run("a");
+  add_run("b");
+  add_file("0/a/artifacts/x", "1");
+  add_file("secret/key", "secret");
+  const auto artifacts = folder.path() / "artifacts";
+  std::filesystem::create_symlink("itself", artifacts / "0/a/artifacts/itself");
+  std::filesystem::create_directories(artifacts / "0/b");
+  std::filesystem::create_directory_symlink(artifacts / "secret", artifacts / "0/b/artifacts");
+  const auto report = migrate_all();
+  ASSERT_TRUE(report.ok()) << message(report);
+  EXPECT_EQ(report->copied.files, 1);
+  ASSERT_EQ(report->differences.size(), 2U);
+  for (const auto& text : report->differences) {
+    EXPECT_NE(text.find("it is a symbolic link"), std::string::npos) << text;
+  }
+}
+
+TEST_P(MigrationTest, a_row_that_the_database_refuses_is_named) {
+  add_run("a");
+  mlflow.run_all("INSERT INTO params VALUES ('p', '2', 'a')");
+  const auto refused = migrate_all();
+  EXPECT_NE(message(refused).find("cannot write run \"a\""), std::string::npos) << message(refused);
+}
+
+TEST_P(MigrationTest, a_served_source_below_no_run_is_told) {
+  mlflow.run_all(R"(
+      INSERT INTO registered_models VALUES ('churn', 1, 2, 'd', 'default');
+      INSERT INTO model_versions VALUES ('churn', 1, 3, 4, 'd', 'u', 'None',
+        'mlflow-artifacts:/elsewhere/model', '', NULL, NULL, 'default'))");
+  const auto report = migrate_all();
+  ASSERT_TRUE(report.ok()) << message(report);
+  ASSERT_EQ(report->notes.size(), 1U);
+  EXPECT_NE(report->notes[0].find("its files are not copied"), std::string::npos);
+}
+
+TEST_P(MigrationTest, runs_without_an_experiment_are_counted) {
+  add_run("a");
+  mlflow.run_all("UPDATE runs SET experiment_id = 99");
+  const auto report = migrate_all();
+  ASSERT_TRUE(report.ok()) << message(report);
+  ASSERT_EQ(report->not_copied.size(), 1U);
+  EXPECT_EQ(report->not_copied[0].what, "runs");
+  EXPECT_EQ(report->not_copied[0].count, 1);
+}
+
+TEST_P(MigrationTest, what_was_deleted_at_an_unknown_time_counts_from_the_copy_on) {
+  add_run("a");
+  mlflow.run_all("UPDATE runs SET lifecycle_stage = 'deleted'");
+  clock.advance_ms(5'000);
+  const std::int64_t began_ms = clock.now_ms();
+  ASSERT_TRUE(migrate_all().ok());
+  clock.advance_ms(5'000);
+  const auto again = migrate_all();
+  ASSERT_TRUE(again.ok()) << message(again);
+  EXPECT_EQ(again->differences, std::vector<std::string>());
+  const auto records = database->view([&](sql::Reader& reader) {
+    const RunId id("a");
+    return tracking::store::run_records(reader, "default", std::span(&id, 1));
+  });
+  ASSERT_TRUE(records.ok()) << records.error().message;
+  ASSERT_EQ(records->size(), 1U);
+  EXPECT_EQ(records->front().deleted_ms, began_ms);
+}
+
 INSTANTIATE_TEST_SUITE_P(Engines, MigrationTest, testing::ValuesIn(sql::available_engines()),
                          sql::engine_test_name);
 
 TEST(MlflowSchemaTest, urls_of_mlflow_are_urls_of_ours) {
   EXPECT_EQ(database_url("sqlite:///mlflow.db"), "sqlite:mlflow.db");
   EXPECT_EQ(database_url("sqlite:////a/b.db"), "sqlite:/a/b.db");
+  EXPECT_EQ(database_url("sqlite+pysqlite:///mlflow.db"), "sqlite:mlflow.db");
   EXPECT_EQ(database_url("postgresql+psycopg2://u:a+b@h/d"), "postgresql://u:a+b@h/d");
   EXPECT_EQ(database_url("postgresql://u:a+b@h/d"), "postgresql://u:a+b@h/d");
 }
@@ -235,6 +297,20 @@ TEST(ArtifactPlacesTest, local_uris_lead_to_files) {
   EXPECT_EQ(ArtifactPlaces("").locate("file:///a%20b", ours).value(), "/a b");
   EXPECT_FALSE(ArtifactPlaces::is_local("s3://bucket/a"));
   EXPECT_TRUE(ArtifactPlaces::is_local("./mlruns/0"));
+}
+
+TEST(ArtifactPlacesTest, a_folder_that_cannot_be_read_is_not_one_that_is_not_there) {
+  EXPECT_FALSE(find_files("/nowhere/at/all")->is_there);
+  const TemporaryDirectory folder;
+  const auto loop = folder.path() / "loop";
+  std::filesystem::create_symlink("loop", loop);
+  // As a folder without permission, which root has everywhere.
+  const auto found = find_files(loop / "artifacts");
+  ASSERT_FALSE(found.ok());
+  EXPECT_NE(found.error().message.find("cannot read the artifacts below"), std::string::npos);
+  EXPECT_FALSE(ArtifactPlaces("").is_elsewhere((loop / "a" / "0").string()).ok());
+  EXPECT_TRUE(ArtifactPlaces("").is_elsewhere("file:///nowhere/0").value());
+  EXPECT_FALSE(ArtifactPlaces("").is_elsewhere(folder.path().string() + "/0").value());
 }
 
 }  // namespace

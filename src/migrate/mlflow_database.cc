@@ -249,7 +249,7 @@ Result<std::vector<NotCopied>> MlflowDatabase::not_copied() {
   return database_->view([&](sql::Reader& reader) { return find_not_copied(reader, schema_); });
 }
 
-Result<MlflowDatabase::Totals> MlflowDatabase::totals() {
+Result<Totals> MlflowDatabase::totals() {
   return database_->view([&](sql::Reader& reader) -> Result<Totals> {
     const auto count = [&](const std::string& what) -> Result<std::int64_t> {
       TRY(const auto found, reader.query_one("SELECT COUNT(*) FROM " + what, {},
@@ -269,6 +269,20 @@ Result<MlflowDatabase::Totals> MlflowDatabase::totals() {
                 in_workspace("e")));
     }
     return totals;
+  });
+}
+
+Result<std::set<std::string>> MlflowDatabase::used_experiments() {
+  return database_->view([&](sql::Reader& reader) -> Result<std::set<std::string>> {
+    std::set<std::string> ids;
+    const auto add = [&](const sql::Row& row) -> Result<void> {
+      ids.insert(std::to_string(row.integer(0)));
+      return {};
+    };
+    TRY(reader.query("SELECT DISTINCT experiment_id FROM runs", {}, add));
+    if (!schema_.has_models) return ids;
+    TRY(reader.query("SELECT DISTINCT experiment_id FROM logged_models", {}, add));
+    return ids;
   });
 }
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "migrate/holdings.h"
 #include "migrate/mlflow_schema.h"
+#include "migrate/source.h"
 #include "sql/database.h"
 
 namespace ciclo::migrate {
@@ -14,22 +14,16 @@ namespace ciclo::migrate {
 // What MLflow's own database holds, on SQLite or PostgreSQL: the workspace "default". Read only.
 // Where MLflow's columns may be NULL, an empty text or 0 stands for it; a logged model keeps the
 // latest point of each metric, run and data set; a version that was deleted is not there.
-class MlflowDatabase final : public Holdings {
+class MlflowDatabase final : public Source {
  public:
   // `url` as MLflow or sql::open takes it. not_found when there is no such file,
   // failed_precondition when it is no database of MLflow or of a release that is not read.
   static Result<std::unique_ptr<MlflowDatabase>> open(const std::string& url);
 
-  const MlflowSchema& schema() const { return schema_; }
-  Result<std::vector<NotCopied>> not_copied();
-
-  struct Totals {
-    std::int64_t experiments = 0;
-    std::int64_t runs = 0;
-    std::int64_t models = 0;
-    std::int64_t registered = 0;
-  };
-  Result<Totals> totals();
+  std::string_view revision() const override { return schema_.revision; }
+  Result<Totals> totals() override;
+  Result<std::vector<NotCopied>> not_copied() override;
+  Result<std::set<std::string>> used_experiments() override;
 
   Result<std::vector<ExperimentRecord>> experiments() override;
   Result<std::vector<RunId>> run_ids(std::string_view after, std::int64_t limit) override;

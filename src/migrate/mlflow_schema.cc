@@ -45,6 +45,8 @@ constexpr std::string_view kOtherWorkspace =
     "they are in a workspace other than \"default\", and only that one is copied";
 
 constexpr std::array kRest = std::to_array<Rest>({
+    {"runs", "NOT EXISTS (SELECT 1 FROM experiments e WHERE e.experiment_id = runs.experiment_id)",
+     "runs", "their experiment is not in the database"},
     {"trace_info", "", "traces", "their spans and assessments are not copied either"},
     {"webhooks", "deleted_timestamp IS NULL", "webhooks",
      "their secrets are encrypted with a key of the MLflow server: create them again"},
@@ -116,7 +118,8 @@ std::string database_url(std::string_view mlflow_url) {
   const std::size_t plus = mlflow_url.find('+');
   const std::size_t scheme_end = mlflow_url.find("://");
   if (scheme_end == std::string_view::npos || plus > scheme_end) return std::string(mlflow_url);
-  return std::string(mlflow_url.substr(0, plus)) + std::string(mlflow_url.substr(scheme_end));
+  return database_url(std::string(mlflow_url.substr(0, plus)) +
+                      std::string(mlflow_url.substr(scheme_end)));
 }
 
 }  // namespace ciclo::migrate

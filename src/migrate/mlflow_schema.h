@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
+#include "migrate/source.h"
 #include "sql/database.h"
 
 // Which of the schemas of MLflow's database is in front of us. MLflow names each by a revision, in
@@ -30,12 +30,7 @@ struct MlflowSchema {
 // failed_precondition when the database is none of MLflow's, or of a release that is not read.
 Result<MlflowSchema> read_schema(sql::Reader& reader);
 
-// What an MLflow database holds that is not copied, and why; only where there is any.
-struct NotCopied {
-  std::string what;  // "traces"
-  std::int64_t count = 0;
-  std::string reason;
-};
+// What such a database holds that is not copied.
 Result<std::vector<NotCopied>> find_not_copied(sql::Reader& reader, const MlflowSchema& schema);
 
 // The URL that sql::open takes for one that MLflow takes: "sqlite:///relative.db",

@@ -32,7 +32,17 @@ std::optional<std::string_view> rest_behind(std::string_view uri, std::string_vi
 
 }  // namespace
 
+// Where MLflow has kept none, what is deleted counts as deleted when its copy began, so that
+// retention does not take it for as old as the clock.
+std::int64_t Migration::deletion_time(std::optional<std::int64_t> deleted_ms) const {
+  if (deleted_ms.value_or(0) > 0) return *deleted_ms;
+  return import_ ? import_->started_ms : 0;
+}
+
 Result<void> Migration::relocate(ExperimentRecord& record) const {
+  if (record.experiment.lifecycle_stage == tracking::LifecycleStage::kDeleted) {
+    record.deleted_ms = deletion_time(record.deleted_ms);
+  }
   auto& location = record.experiment.artifact_location;
   if (!ArtifactPlaces::is_local(location)) return {};
   TRY(const auto ours, place_of(record.experiment));
@@ -45,6 +55,9 @@ Result<void> Migration::relocate(RunRecord& record) const {
   if (ArtifactPlaces::is_local(info.artifact_uri)) {
     TRY(const auto ours, place_of(info));
     info.artifact_uri = ours.uri();
+  }
+  if (info.lifecycle_stage == tracking::LifecycleStage::kDeleted) {
+    record.deleted_ms = deletion_time(record.deleted_ms);
   }
   // MLflow deletes the runs of an experiment one by one, after it; restoring it restores them. With
   // us they share its mark.
@@ -65,24 +78,26 @@ Result<void> Migration::relocate(ModelRecord& record) const {
 
 Result<void> Migration::relocate(RegisteredRecord& record, Report* report) {
   for (auto& version : record.versions) {
+    bool stays = false;
     for (std::string* uri : {&version.source, &version.storage_uri}) {
+      if (!ArtifactPlaces::is_local(*uri)) continue;
       TRY(auto ours, relocated(*uri));
-      *uri = std::move(ours);
+      stays = !ours;
+      if (ours) *uri = *std::move(ours);
     }
-    const bool stays = ArtifactPlaces::is_local(version.storage_uri) &&
-                       !version.storage_uri.starts_with("mlflow-artifacts:/");
     if (stays && report != nullptr) {
       report->notes.push_back("version " + std::to_string(version.version) + " of " +
                               quoted(record.model.name) + " keeps its source " +
                               quoted(version.source) +
-                              ", which lies below no run or logged model of the source");
+                              ", which lies below no run or logged model of the source: its files "
+                              "are not copied");
     }
   }
   return {};
 }
 
-Result<std::string> Migration::relocated(const std::string& uri) {
-  if (!ArtifactPlaces::is_local(uri)) return uri;
+Result<std::optional<std::string>> Migration::relocated(const std::string& uri) {
+  using Found = std::optional<std::string>;
   for (const auto& owner : owners_in(uri)) {
     const LoggedModelId model_id(owner);
     TRY(const auto models, source_.models(std::span(&model_id, 1)));
@@ -90,7 +105,7 @@ Result<std::string> Migration::relocated(const std::string& uri) {
       const auto rest = rest_behind(uri, found.model.artifact_location);
       if (!rest) continue;
       TRY(const auto ours, place_of(found.model));
-      return ours.uri() + std::string(*rest);
+      return Found(ours.uri() + std::string(*rest));
     }
     const RunId run_id(owner);
     TRY(const auto runs, source_.runs(std::span(&run_id, 1)));
@@ -98,18 +113,17 @@ Result<std::string> Migration::relocated(const std::string& uri) {
       const auto rest = rest_behind(uri, found.run.info.artifact_uri);
       if (!rest) continue;
       TRY(const auto ours, place_of(found.run.info));
-      return ours.uri() + std::string(*rest);
+      return Found(ours.uri() + std::string(*rest));
     }
   }
-  return uri;
+  return Found();
 }
 
 Result<std::vector<tracking::ArtifactLink>> Migration::store_files(
     const std::string& uri, const tracking::ArtifactPath& ours, Report& report) {
   std::vector<tracking::ArtifactLink> links;
   if (!ArtifactPlaces::is_local(uri)) return links;
-  TRY(const auto directory, places_.locate(uri, ours));
-  TRY(const auto found, find_files(directory));
+  TRY(const auto found, places_.find(uri, ours));
   for (const auto& file : found.files) {
     TRY(const auto stored, target_.blobs.put_file(file.file.string()));
     links.push_back({ours / file.path, stored.hash, stored.size});

@@ -29,9 +29,9 @@ Result<std::vector<std::string>> matching(sql::Reader& reader, const std::string
 }  // namespace
 
 Result<std::optional<Import>> find_import(sql::Reader& reader, std::string_view source) {
-  return reader.query_one("SELECT import, finished_ms FROM imports WHERE source = $1", {source},
-                          [](const sql::Row& row) {
-                            return Import{row.integer(0), row.optional_integer(1)};
+  return reader.query_one("SELECT import, started_ms, finished_ms FROM imports WHERE source = $1",
+                          {source}, [](const sql::Row& row) {
+                            return Import{row.integer(0), row.integer(1), row.optional_integer(2)};
                           });
 }
 

@@ -21,6 +21,7 @@ using Kind = std::string_view;
 
 struct Import {
   std::int64_t number = 0;
+  std::int64_t started_ms = 0;
   std::optional<std::int64_t> finished_ms;
 };
 

@@ -44,6 +44,7 @@ void Migration::differ(Report& report, std::string sentence) const {
 }
 
 Result<void> Migration::verify(Report& report) {
+  without_folder_ = 0;
   TRY(verify_experiments(report));
   const auto step = [&](store::Kind kind, std::string_view phase, std::int64_t total,
                         auto&& verify_some) -> Result<void> {
@@ -61,6 +62,11 @@ Result<void> Migration::verify(Report& report) {
            [&](const Ids& ids) { return verify_models(report, ids); }));
   TRY(step("registered model", "registered models compared", report.found.registered,
            [&](const Ids& ids) { return verify_registered(report, ids); }));
+  if (without_folder_ > 0) {
+    report.notes.push_back(std::to_string(without_folder_) +
+                           " runs and logged models have no folder of artifacts, such as " +
+                           first_without_folder_ + ": no file was copied for them");
+  }
   if (report.difference_count > 0 || report.was_complete) return {};
   return target_.database.transaction([&](sql::Txn& txn) {
     return store::finish_import(txn, import_->number, target_.clock.now_ms());
@@ -176,8 +182,8 @@ Result<void> Migration::verify_registered(Report& report, const Ids& names) {
 Result<void> Migration::verify_files(const std::string& subject, const std::string& uri,
                                      const tracking::ArtifactPath& ours, Report& report) {
   if (!ArtifactPlaces::is_local(uri)) return {};
-  TRY(const auto directory, places_.locate(uri, ours));
-  TRY(const auto found, find_files(directory));
+  TRY(const auto found, places_.find(uri, ours));
+  if (!found.is_there && without_folder_++ == 0) first_without_folder_ = subject + " at " + uri;
   for (const auto& refused : found.refused) {
     differ(report, subject + ": not copied: " + refused);
   }

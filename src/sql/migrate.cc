@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "sql/database.h"
 #include "sql/dialect.h"
+#include "sql/schema_state.h"
 
 namespace ciclo::sql {
 namespace {
@@ -119,6 +120,15 @@ Result<void> apply(Txn& txn, const Migration& migration) {
 }
 
 }  // namespace
+
+Result<SchemaState> schema_state(Database& database, std::span<const Migration> migrations) {
+  return database.view([&](Reader& reader) -> Result<SchemaState> {
+    TRY(const bool is_there, has_table(reader, "schema_migrations"));
+    if (!is_there) return SchemaState::kNone;
+    TRY(const auto missing, pending(reader, migrations));
+    return missing.empty() ? SchemaState::kCurrent : SchemaState::kOlder;
+  });
+}
 
 Result<void> migrate(Database& database, std::span<const Migration> migrations) {
   TRY(create_table(database));
