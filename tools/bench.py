@@ -118,6 +118,22 @@ def of_history(result: dict):
            reads["file_bytes_per_point"] / rows["file_bytes_per_point"])
 
 
+def of_migrate(result: dict):
+    few, many = result["results"]
+    for one in (few, many):
+        ours, bare = one["migrate"], one["bare"]
+        yield (f"migrate {result['runs']:,} runs × {one['points_per_run']:,} points and "
+               f"{one['file_bytes'] / 1e6:,.0f} MB of files, copied and compared: "
+               f"{ours['rows_per_second']:,} rows/s, {ours['mb_per_second']:,} MB/s, "
+               f"{ours['peak_mib']:.0f} MiB",
+               f"bare SQLite insert of the rows and cp of the files: "
+               f"{bare['rows_per_second']:,} rows/s", ours["rows_per_second"]
+               / bare["rows_per_second"])
+    yield (f"its memory with ten times the points: {many['migrate']['peak_mib']:.0f} MiB",
+           f"with {few['points_per_run']:,} points a run: {few['migrate']['peak_mib']:.0f} MiB",
+           many["migrate"]["peak_mib"] / few["migrate"]["peak_mib"])
+
+
 def of_mlflow(result: dict):
     for engine, name in (("sqlite", "SQLite"), ("postgresql", "PostgreSQL")):
         if engine in result:
@@ -253,9 +269,9 @@ def of_traces(result: dict):
 
 
 # For each measurement: (what, beside what, ratio) of every row.
-SUMMARIES = {"client": of_client, "history": of_history, "http": of_http, "mlflow": of_mlflow,
-             "pipeline": of_pipeline, "predict": of_predict, "s3": of_s3, "serve": of_serve,
-             "server": of_server, "sql": of_sql, "traces": of_traces}
+SUMMARIES = {"client": of_client, "history": of_history, "http": of_http, "migrate": of_migrate,
+             "mlflow": of_mlflow, "pipeline": of_pipeline, "predict": of_predict, "s3": of_s3,
+             "serve": of_serve, "server": of_server, "sql": of_sql, "traces": of_traces}
 
 
 def commit() -> str:
