@@ -77,6 +77,10 @@ struct Loop {
     boost::asio::post(io, std::forward<F>(task));
     return true;
   }
+  bool has_stopped() {
+    std::lock_guard lock(mutex);
+    return stopped;
+  }
   bool on_thread() { return io.get_executor().running_in_this_thread(); }
 
   boost::asio::io_context io{1};

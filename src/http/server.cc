@@ -225,7 +225,8 @@ void AsioServer::watch(const std::shared_ptr<Loop>& loop) {
       if (connection->overdue(now)) late.push_back(connection);
     }
     for (const auto& connection : late) connection->time_out(now);
-    watch(loop);
+    // A stopped loop would keep the timer, and the timer the loop, for ever.
+    if (!loop->has_stopped()) watch(loop);
   });
 }
 
