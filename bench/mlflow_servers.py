@@ -11,6 +11,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.parse
 
@@ -42,7 +43,9 @@ class PostgresDatabase:
     name = "postgresql"
 
     def __init__(self, url, name):
-        self.ours = self.mlflow = url.rsplit("/", 1)[0] + "/" + name
+        self.ours = url.rsplit("/", 1)[0] + "/" + name
+        # The driver is named: which one SQLAlchemy takes otherwise depends on its version.
+        self.mlflow = self.ours.replace("postgresql://", "postgresql+psycopg2://", 1)
         self.psql(url, f"CREATE DATABASE {name}")
 
     @staticmethod
@@ -68,16 +71,19 @@ class Server:
     def __init__(self, command, url, database, environment=None):
         self.url, self.database = url, database
         begun = time.monotonic()
+        self.log = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             command,
             env={**os.environ, **(environment or {})},
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=self.log,
             start_new_session=True,
         )
         while not self.is_healthy():
             if self.process.poll() is not None or time.monotonic() - begun > 300:
-                sys.exit(f"mlflow_bench: {command[0]} did not come up")
+                self.log.seek(0)
+                sys.exit(f"mlflow_bench: {' '.join(command)} did not come up: "
+                         f"{self.log.read()[-2000:].decode(errors='replace')}")
             time.sleep(0.005)
         self.start_ms = (time.monotonic() - begun) * 1000
 

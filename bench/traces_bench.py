@@ -7,7 +7,7 @@ a request, 8 clients at once, driven by wrk. Then 10,000 traces of 10 spans are 
 both servers must find the same. MLflow's server is started as mlflow_bench.py starts it: SQLite,
 one worker, no job runner; ours acknowledges when the spans are on disk (synchronous=FULL).
 
-CICLO_BENCH_TRACES=10000 chooses how many traces are searched.
+CICLO_BENCH_TRACES=2000 chooses how many traces are searched.
 """
 
 import http.client
@@ -23,7 +23,7 @@ import time
 from mlflow_bench import API, median_ms, with_server, wrk
 from mlflow_servers import MLFLOW, SqliteFile, start_mlflow, start_ours
 
-TRACES = int(os.environ.get("CICLO_BENCH_TRACES", "10000"))
+TRACES = int(os.environ.get("CICLO_BENCH_TRACES", "2000"))
 SPANS = 10
 BATCH = 50  # traces in a request, where they are only filled in
 START_NS = 1_700_000_000_000_000_000
