@@ -7,6 +7,9 @@ import { resolve } from "node:path";
 
 const PATHS = ["/usr/bin/chromium", "/usr/bin/chromium-browser"];
 
+// For whatever a page must show: a machine with much else to do takes its time.
+export const PATIENCE_MS = 120_000;
+
 // Ends the process with 77 when there is no browser, or none that starts: on Ubuntu the package
 // chromium-browser only calls a snap, which a container cannot run. CICLO_TEST_BROWSER names another
 // program.
@@ -20,6 +23,7 @@ export async function open_browser(ui) {
   return chromium
     .launch({
       executablePath,
+      timeout: PATIENCE_MS,
       args: [
         "--no-sandbox",
         "--disable-gpu",
@@ -44,6 +48,7 @@ function skip(reason) {
 
 // Whatever the page complains of becomes a problem.
 export function watch(page, problems) {
+  page.setDefaultTimeout(PATIENCE_MS);
   page.on("console", (message) => {
     if (message.type() === "error") problems.push(`console: ${message.text()}`);
   });

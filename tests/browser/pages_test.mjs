@@ -9,7 +9,7 @@
 import { createServer } from "node:http";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { extname, join } from "node:path";
-import { open_browser, watch } from "./browser.mjs";
+import { open_browser, PATIENCE_MS, watch } from "./browser.mjs";
 import { answer, pipeline_run } from "./fixtures.mjs";
 
 const [ui, screenshots] = process.argv.slice(2);
@@ -151,7 +151,7 @@ async function look(browser, address, color_scheme) {
       await page.waitForFunction(
         ([wanted, least]) => document.querySelectorAll(wanted).length >= least,
         [selector, count],
-        { timeout: 10_000 },
+        { timeout: PATIENCE_MS },
       );
     } catch {
       problems.push(`${name}: fewer than ${count} of ${selector}`);
@@ -162,7 +162,7 @@ async function look(browser, address, color_scheme) {
           (wanted) =>
             document.querySelector("main")?.innerText.includes(wanted),
           text,
-          { timeout: 5_000 },
+          { timeout: PATIENCE_MS },
         );
       } catch {
         problems.push(`${name}: does not show "${text}"`);
@@ -184,7 +184,7 @@ async function look(browser, address, color_scheme) {
 
 // What the stream says is shown without a reload; a click on a step shows its log.
 async function follow(page) {
-  await page.waitForSelector("h1 .badge.succeeded", { timeout: 10_000 });
+  await page.waitForSelector("h1 .badge.succeeded");
   await page.locator(".graph .node", { hasText: "train" }).click();
   await page.waitForSelector("pre.log");
   const before = streams;
@@ -196,6 +196,7 @@ async function follow(page) {
 
 async function look_at_failures(browser, address) {
   const page = await browser.newPage();
+  page.setDefaultTimeout(PATIENCE_MS);
   await page.goto(`${address}/#/endpoints/none`);
   const shown = await page.locator(".error").innerText();
   if (!shown.includes("/api/v1/endpoints/none"))

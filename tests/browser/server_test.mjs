@@ -12,7 +12,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { open_browser, watch } from "./browser.mjs";
+import { open_browser, PATIENCE_MS, watch } from "./browser.mjs";
 
 const [ui, given, screenshots] = process.argv.slice(2);
 const problems = [];
@@ -23,6 +23,8 @@ async function start(program, root) {
     ["server", "--listen", "127.0.0.1:0", "--root", root],
     {
       stdio: ["ignore", "pipe", "ignore"],
+      // A connection that rests while the project runs is not closed when it is used again.
+      env: { ...process.env, CICLO_HTTP_IDLE_TIMEOUT_MS: "3600000" },
     },
   );
   const address = await new Promise((done, fail) => {
@@ -92,7 +94,7 @@ async function shows(page, path, texts) {
       await page.waitForFunction(
         (wanted) => document.querySelector("main")?.innerText.includes(wanted),
         text,
-        { timeout: 10_000 },
+        { timeout: PATIENCE_MS },
       );
     } catch {
       const found = await page.locator("main").innerText();
@@ -237,7 +239,8 @@ async function live_traffic(address) {
 
 // What the alarms have started has ended.
 async function settled(address) {
-  for (let look = 0; look < 600; look += 1) {
+  const end = Date.now() + 600_000;
+  while (Date.now() < end) {
     const { runs_active } = await call(
       address,
       "POST",
@@ -247,12 +250,14 @@ async function settled(address) {
     if (runs_active.length === 0) return;
     await new Promise((done) => setTimeout(done, 100));
   }
-  throw new Error("the retraining has not ended within a minute");
+  throw new Error("the retraining has not ended within ten minutes");
 }
 
-// The first link of a page's table that reads so, or any.
+// The first link of a page's table that reads so, or any. The table of the page before, which may
+// stand there for a moment, is not meant.
 async function open_first(page, address, section, text) {
   await page.goto(`${address}/#/${section}`);
+  await page.waitForSelector(`nav a.here[href="#/${section}"]`);
   const link = page
     .locator("tbody tr a", text ? { hasText: text } : {})
     .first();
@@ -264,7 +269,7 @@ async function needs(page, path, selector, count) {
     await page.waitForFunction(
       ([wanted, least]) => document.querySelectorAll(wanted).length >= least,
       [selector, count],
-      { timeout: 10_000 },
+      { timeout: PATIENCE_MS },
     );
   } catch {
     const found = await page.locator(selector).count();
@@ -322,8 +327,13 @@ async function look_at_project(page, address) {
   ]);
   await needs(page, "an endpoint", ".chart canvas", 3);
   await needs(page, "an endpoint", ".heat td.drifted", LIVE_DAYS);
-  const text = await page.locator("main").innerText();
-  if (text.includes("loading")) problems.push("an endpoint: still loading");
+  await page
+    .waitForFunction(
+      () => !document.querySelector("main").innerText.includes("loading"),
+      undefined,
+      { timeout: PATIENCE_MS },
+    )
+    .catch(() => problems.push("an endpoint: still loading"));
   await picture(page, "project-endpoint");
 }
 
@@ -365,8 +375,12 @@ try {
       await look_at_project(page, address);
     } finally {
       server.removeAllListeners("exit");
-      server.kill("SIGKILL");
-      rmSync(root, { recursive: true, force: true });
+      if (server.exitCode === null && server.signalCode === null) {
+        const ended = new Promise((done) => server.on("exit", done));
+        server.kill("SIGKILL");
+        await ended; // it writes there until then
+      }
+      rmSync(root, { recursive: true, force: true, maxRetries: 10 });
     }
   }
 } finally {

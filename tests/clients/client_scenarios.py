@@ -21,6 +21,7 @@ from mlflow.entities import (
     RunTag,
     ViewType,
 )
+from parity import into_a_later_millisecond
 from sklearn.linear_model import LinearRegression
 
 NONE = "0" * 32
@@ -86,6 +87,7 @@ def experiments(s):
 def experiment_search(s):
     stem = unique(s, "stem")
     for number in range(5):
+        into_a_later_millisecond()
         s.client.create_experiment(f"{stem}-{number}", tags={"n": str(number)})
     s.client.delete_experiment(s.client.get_experiment_by_name(f"{stem}-4").experiment_id)
     where = f"name LIKE '{stem}%'"
@@ -479,8 +481,10 @@ def registry_search(s):
     stem = unique(s, "stem")
     run = new_run(s, new_experiment(s))
     for number in range(4):
+        into_a_later_millisecond()
         s.client.create_registered_model(f"{stem}-{number}", tags={"n": str(number % 2)})
         for version in range(number):
+            into_a_later_millisecond()
             s.client.create_model_version(
                 f"{stem}-{number}",
                 f"s3://b/{stem}/{version}",

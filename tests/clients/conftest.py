@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A server of the program under test for a whole session, and the client pointed at it."""
 
+import contextlib
+import errno
 import os
 import pathlib
 import socket
@@ -10,14 +12,21 @@ import tempfile
 import time
 import uuid
 
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "tools"))
+
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
 os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
 os.environ["GIT_PYTHON_REFRESH"] = "quiet"
+# No server closes a connection just when a client uses it again: there is no second attempt.
+os.environ["CICLO_HTTP_IDLE_TIMEOUT_MS"] = "3600000"
+os.environ["MLFLOW_UVICORN_OPTS"] = "--timeout-keep-alive 3600"
 
 import mlflow
 import pytest
 import requests
+from drop_schema import drop_schema
+from held_port import HeldPort
 
 
 class Server:
@@ -43,7 +52,31 @@ class Server:
 
     def stop(self):
         self.process.terminate()
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=180)
+
+
+def listener_on(port):
+    """Listens where a server was killed, whose last process may take a moment to be gone."""
+    end = time.monotonic() + 60
+    while True:
+        try:
+            return socket.create_server(("127.0.0.1", port))
+        except OSError as failure:
+            if failure.errno != errno.EADDRINUSE or time.monotonic() > end:
+                raise
+            time.sleep(0.01)
+
+
+def cut_off_a_call(port, process):
+    """In the place of a killed server, takes one call of the process and drops it, so that there is
+    one to be sent again. False when the process has ended without another call."""
+    with listener_on(port) as in_its_place:
+        in_its_place.settimeout(0.1)
+        while process.poll() is None:
+            with contextlib.suppress(TimeoutError):
+                in_its_place.accept()[0].close()
+                return True
+    return False
 
 
 def pytest_addoption(parser):
@@ -111,7 +144,7 @@ def database():
     statement = ["psql", "-qX", "-v", "ON_ERROR_STOP=1", url, "-c"]
     subprocess.run([*statement, f"CREATE SCHEMA {name}"], check=True)
     yield f"{url}?options=-csearch_path%3D{name}"
-    subprocess.run([*statement, f"DROP SCHEMA {name} CASCADE"], check=True, capture_output=True)
+    drop_schema(url, name)
 
 
 @pytest.fixture
@@ -156,10 +189,9 @@ def experiment(client):
 @pytest.fixture(scope="session")
 def reference():
     """MLflow's server on SQLite and a local folder, one worker, without its job runner."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with tempfile.TemporaryDirectory() as folder:
+    held = HeldPort()  # for half a minute, while the server imports
+    port = held.number
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         root = pathlib.Path(folder)
         with open(root / "log", "wb") as log:
             process = subprocess.Popen(
@@ -195,6 +227,7 @@ def reference():
         finally:
             os.killpg(process.pid, 9)
             process.wait()
+            held.close()
 
 
 def wait_until_healthy(url, process, log):
@@ -202,10 +235,11 @@ def wait_until_healthy(url, process, log):
     while time.monotonic() < patience:
         assert process.poll() is None, log.read_text(errors="replace")[-3000:]
         try:
-            if requests.get(url + "/health", timeout=5).status_code == 200:
+            if requests.get(url + "/health", timeout=60).status_code == 200:
                 return
         except requests.RequestException:
-            time.sleep(0.2)
+            pass
+        time.sleep(0.1)
     raise AssertionError(
         "MLflow's server did not come up: " + log.read_text(errors="replace")[-3000:]
     )

@@ -4,7 +4,7 @@
 nothing may be there twice.
 
 kill_writers.py --program PATH [--seconds 600] [--kill-every 20] [--clients 64] [--seed N]
-                [--restart-database-every 45]
+                [--restart-database-every 45] [--replays-min 0]
 
 Each client creates runs, logs metrics, batches, tags, params and models to them, and creates model
 versions and experiments, one call after the other. A call that gets no answer, or 503, is sent
@@ -28,7 +28,6 @@ import os
 import pathlib
 import random
 import shlex
-import socket
 import subprocess
 import sys
 import tempfile
@@ -36,8 +35,12 @@ import threading
 import time
 import uuid
 
-STARTS_WITHIN_S = 60
-ANSWERS_WITHIN_S = 120
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "tools"))
+
+from held_port import HeldPort  # noqa: E402
+
+REPLAYS_WITHIN_S = 300  # beyond --seconds
+ANSWERS_WITHIN_S = 300
 WRITES_OF_RUN = 120
 GIVEN_UP = 0.1  # of the calls that got no answer
 NO_ANSWER = (ConnectionError, http.client.HTTPException, TimeoutError, OSError)
@@ -50,6 +53,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--kill-every", type=float, default=20)
     parser.add_argument("--kills-min", type=int, default=2)
+    parser.add_argument("--replays-min", type=int, default=0)
     parser.add_argument("--restart-database-every", type=float, default=45)
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
@@ -68,7 +72,7 @@ def run(arguments, folder):
     began = time.monotonic()
     try:
         writers = start_writers(arguments, server.port, journal)
-        disturb(arguments, server, began, writers)
+        disturb(arguments, server, began, writers, journal)
         journal.stop.set()
         for writer in writers:
             writer.join()
@@ -110,17 +114,21 @@ def spread(times_ms):
     return {"least": ordered[0], "median": ordered[len(ordered) // 2], "most": ordered[-1]}
 
 
-def disturb(arguments, server, began, writers):
+def disturb(arguments, server, began, writers, journal):
     """Kills the server, and restarts the database, until the time is over.
 
-    And until there were enough of these: on a slow machine that takes longer."""
+    And until there were enough of these: on a slow machine that takes longer. Whether a kill falls
+    between a commit and its answer, so that the call is replayed, is chance: then there is another.
+    """
     end = began + arguments.seconds
     next_kill = began + arguments.kill_every
     next_restart = began + arguments.restart_database_every if database_url() else math.inf
 
     def is_enough():
+        now = time.monotonic()
         restarted = not database_url() or server.database_restarts_ms
-        return time.monotonic() >= end and server.kills >= arguments.kills_min and restarted
+        replayed = journal.replayed >= arguments.replays_min or now >= end + REPLAYS_WITHIN_S
+        return now >= end and server.kills >= arguments.kills_min and restarted and replayed
 
     while not is_enough():
         time.sleep(max(0, min(next_kill, next_restart) - time.monotonic()))
@@ -147,9 +155,9 @@ class Server:
     """The program on one root and one port, killed and started again."""
 
     def __init__(self, program, folder):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        # Held also while the server is down, and clients ask for it by the thousand.
+        self.held = HeldPort()
+        self.port = self.held.number
         self.command = [program, "server", "--listen", f"127.0.0.1:{self.port}",
                         "--root", str(folder / "root"), "--http-access-log", "false"]
         if database_url():

@@ -9,6 +9,7 @@ that the scenario gives them, and times.
 import dataclasses
 import json
 import re
+import time
 
 import requests
 
@@ -52,7 +53,7 @@ class Session:
             method,
             self.url + path,
             params=params,
-            timeout=60,
+            timeout=300,
             data=data,
             headers=(
                 {"Content-Type": "application/json", **(headers or {})}
@@ -121,6 +122,12 @@ class Session:
         if key.endswith("experiment_id"):
             return self.names.get(str(value), value)
         return self.named(value) if isinstance(value, str) else value
+
+
+def into_a_later_millisecond():
+    """What is made next is later by the servers' clocks, too; of what is made in one millisecond
+    each server chooses an order of its own."""
+    time.sleep(0.005)
 
 
 def place_of(item):

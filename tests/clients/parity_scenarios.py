@@ -4,6 +4,8 @@
 import base64
 import uuid
 
+from parity import into_a_later_millisecond
+
 T0 = 1_700_000_000_000
 
 
@@ -119,10 +121,12 @@ def experiment_search(s):
     for index, (name, tag) in enumerate(
         [("Alpha", "x"), ("beta", "y"), ("alphabet", "x"), ("Gamma", None)]
     ):
+        into_a_later_millisecond()
         tags = [{"key": "mark", "value": mark}] + ([{"key": "t", "value": tag}] if tag else [])
         made = s.post("experiments/create", {"name": f"{name}-{mark}", "tags": tags}, keep=False)
         ids.append(s.remember(f"e{index}", made["experiment_id"]))
     only = f"tags.mark = '{mark}'"
+    into_a_later_millisecond()
     s.post("experiments/delete", {"experiment_id": ids[1]}, keep=False)
 
     def search(**fields):
@@ -894,6 +898,7 @@ def registry_search(s):
             keep=False,
         )
         for number in range(index + 1):
+            into_a_later_millisecond()
             s.post(
                 "model-versions/create",
                 {

@@ -5,14 +5,14 @@ import collections
 import os
 import pathlib
 import re
-import socket
+import signal
 import subprocess
 import sys
-import time
 
 import mlflow
 import pytest
-import requests
+from conftest import cut_off_a_call, wait_until_healthy
+from held_port import HeldPort
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "cpp-tracking"
@@ -54,18 +54,13 @@ def example(installed, sanitizer, tmp_path_factory):
     return build
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class Running:
     """A server on a port and folder of its own, which may be killed and started again."""
 
     def __init__(self, command, log):
         self.command, self.log, self.process = command, log, None
-        self.port = free_port()
+        self.held = HeldPort()
+        self.port = self.held.number
         self.url = f"http://127.0.0.1:{self.port}"
 
     def start(self):
@@ -77,14 +72,8 @@ class Running:
                 stderr=log,
                 start_new_session=True,
             )
-        for _ in range(600):
-            assert self.process.poll() is None, self.log.read_text(errors="replace")[-3000:]
-            try:
-                if requests.get(self.url + "/health", timeout=5).status_code == 200:
-                    return self
-            except requests.RequestException:
-                time.sleep(0.1)
-        raise AssertionError(self.log.read_text(errors="replace")[-3000:])
+        wait_until_healthy(self.url, self.process, self.log)
+        return self
 
     def kill(self):
         os.killpg(self.process.pid, 9)
@@ -134,29 +123,54 @@ def test_the_c_example_logs_a_run(any_server, example):
     assert steps_of(client, run.info.run_id, "loss") == collections.Counter(range(100))
 
 
-def test_nothing_flushed_is_lost_or_doubled_when_the_server_is_killed(any_server, example):
-    steps = STEPS if any_server.kind == "ciclo" else STEPS // 10
+def kill_under(process, server):
+    """Kills the server and starts it again. False when the program had logged all before; else it
+    has met the killed server, and stands still, so that it has not ended at the next kill."""
+    server.kill()
+    met = cut_off_a_call(server.port, process)
+    if met:
+        process.send_signal(signal.SIGSTOP)
+    server.start()
+    return met
+
+
+def train_and_kill(server, example, steps):
+    """The id of the run, the counters, and how many kills the program has met."""
     process = subprocess.Popen(
-        [str(example / "training"), any_server.url, str(steps), str(THREADS)],
+        [str(example / "training"), server.url, str(steps), str(THREADS)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    client = mlflow.MlflowClient(any_server.url)
+    client = mlflow.MlflowClient(server.url)
+    kills = 0
     try:
         run_id = read_until(process, r"run (\w+)")[1]
-        for kill in range(2):
+        for _ in range(2):
             flushed = int(read_until(process, r"flushed (\d+)")[1])
-            any_server.kill()
-            any_server.start()
+            if not kill_under(process, server):
+                break
+            kills += 1
             # What was flushed before the kill is there after it.
             for worker in range(THREADS):
                 stored = steps_of(client, run_id, f"worker_{worker}/loss")
                 missing = [step for step in range(flushed) if stored[step] != 1]
-                assert not missing, f"kill {kill}, worker {worker}: {missing[:10]}"
+                assert not missing, f"kill {kills}, worker {worker}: {missing[:10]}"
+            process.send_signal(signal.SIGCONT)
         counters = read_until(process, r"logged (\d+), acknowledged (\d+), retries (\d+)")
-        assert process.wait(timeout=120) == 0, process.stderr.read()
+        assert process.wait(timeout=300) == 0, process.stderr.read()
     finally:
         process.kill()
+    return run_id, counters, kills
+
+
+def test_nothing_flushed_is_lost_or_doubled_when_the_server_is_killed(any_server, example):
+    steps = STEPS if any_server.kind == "ciclo" else STEPS // 10
+    run_id, counters, kills = train_and_kill(any_server, example, steps)
+    # A program that had logged all before the first kill has proved nothing; a longer one will.
+    while kills == 0 and steps < 64 * STEPS:
+        steps *= 4
+        run_id, counters, kills = train_and_kill(any_server, example, steps)
     assert int(counters[1]) == int(counters[2]) == steps * THREADS * 2 + 3
     assert int(counters[3]) > 0, "no request met the killed server: the test proves nothing"
+    client = mlflow.MlflowClient(any_server.url)
     run = client.get_run(run_id)
     assert run.info.status == "FINISHED"
     assert run.data.params == {"steps": str(steps), "threads": str(THREADS)}

@@ -8,7 +8,6 @@ import pathlib
 import re
 import shlex
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import time
 
 import pytest
 from conftest import Server, wait_until_healthy
+from held_port import HeldPort
 from test_migrate import everything, make_history, memory_folder, postgres_database
 
 HERE = pathlib.Path(__file__).parent
@@ -75,9 +75,8 @@ def export(program, folder, place, to=None, status=0):
 @contextlib.contextmanager
 def mlflow_server(place):
     """MLflow's own server on what was exported."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    held = HeldPort()
+    port = held.number
     with open(place / "log", "wb") as log:
         process = subprocess.Popen(
             [
@@ -96,6 +95,7 @@ def mlflow_server(place):
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        held.close()
 
 
 def rows(place, table):
@@ -198,7 +198,8 @@ def test_a_killed_export_leaves_an_empty_database_and_says_what_to_do(program, f
         time.sleep(delay)
         process.kill()
         kills += process.wait() == -signal.SIGKILL
-        delay += 0.01
+        # In steps that grow: an export of ten times the duration is not tried a hundred times.
+        delay += max(0.01, delay / 20)
         is_whole = rows(place, "runs") == len(seen["runs"])
         assert is_whole or rows(place, "runs") == 0
         if is_whole:

@@ -21,9 +21,9 @@ def duration():
     return ["--seconds", seconds] if seconds else SHORT
 
 
-def write_and_kill(command, program):
+def write_and_kill(command, program, *options):
     done = subprocess.run([*command, sys.executable, HERE / "kill_writers.py", "--program", program,
-                           *duration()], stdout=subprocess.PIPE, text=True)
+                           *duration(), *options], stdout=subprocess.PIPE, text=True)
     print(done.stdout)
     outcome = json.loads(done.stdout)
     assert (outcome["lost"], outcome["doubled"], outcome["refused"]) == ([], [], [])
@@ -36,7 +36,7 @@ def write_and_kill(command, program):
 
 def test_nothing_is_lost_or_doubled_on_sqlite(program, monkeypatch):
     monkeypatch.delenv("CICLO_TEST_POSTGRES_URL", raising=False)
-    outcome = write_and_kill([], program)
+    outcome = write_and_kill([], program, "--replays-min", "1")
     assert outcome["database"] == "sqlite"
     assert outcome["replayed"] > 0
 

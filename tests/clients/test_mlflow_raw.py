@@ -12,7 +12,7 @@ import requests
 
 def post(url, path, body, **options):
     data = body if isinstance(body, (bytes, str)) else json.dumps(body)
-    return requests.post(f"{url}/api/2.0/mlflow/{path}", data=data, timeout=30,
+    return requests.post(f"{url}/api/2.0/mlflow/{path}", data=data, timeout=120,
                          headers={"Content-Type": "application/json"}, **options)
 
 
@@ -35,7 +35,7 @@ def test_malformed_bodies_are_refused_with_a_message(url, body):
 def send_raw(url, target, method="GET"):
     """The target goes out as it is: HTTP libraries would normalise it."""
     place = urllib.parse.urlsplit(url)
-    with socket.create_connection((place.hostname, place.port), timeout=30) as connection:
+    with socket.create_connection((place.hostname, place.port), timeout=120) as connection:
         connection.sendall(f"{method} {target} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n"
                            "Connection: close\r\n\r\n".encode())
         answer = b""
@@ -57,16 +57,16 @@ def test_artifact_paths_cannot_leave_the_tree(url, path):
 
 def test_ranges_and_headers_of_an_artifact(url):
     target = f"{url}/api/2.0/mlflow-artifacts/artifacts/raw/file.html"
-    assert requests.put(target, data=b"<script>0123456789", timeout=30).status_code == 200
-    whole = requests.get(target, timeout=30)
+    assert requests.put(target, data=b"<script>0123456789", timeout=120).status_code == 200
+    whole = requests.get(target, timeout=120)
     assert whole.content == b"<script>0123456789"
     assert whole.headers["X-Content-Type-Options"] == "nosniff"
     assert whole.headers["Content-Disposition"].startswith("attachment")
-    part = requests.get(target, headers={"Range": "bytes=8-10"}, timeout=30)
+    part = requests.get(target, headers={"Range": "bytes=8-10"}, timeout=120)
     assert (part.status_code, part.content) == (206, b"012")
-    again = requests.get(target, headers={"If-None-Match": whole.headers["ETag"]}, timeout=30)
+    again = requests.get(target, headers={"If-None-Match": whole.headers["ETag"]}, timeout=120)
     assert again.status_code == 304
-    assert requests.head(target, timeout=30).headers["Content-Length"] == "18"
+    assert requests.head(target, timeout=120).headers["Content-Length"] == "18"
 
 
 def test_a_large_artifact_streams(url):
@@ -97,7 +97,7 @@ def test_every_metric_that_was_answered_survives_kill_9(start_server):
                     {"key": f"m{worker}", "value": step, "timestamp": 1, "step": step}]}
                 try:
                     answer = session.post(f"{server.url}/api/2.0/mlflow/runs/log-batch",
-                                          json=body, timeout=30)
+                                          json=body, timeout=120)
                 except requests.RequestException:
                     return done
                 assert answer.status_code == 200, answer.text
@@ -110,7 +110,7 @@ def test_every_metric_that_was_answered_survives_kill_9(start_server):
         answered = list(pool.map(write, range(4)))
     server = start_server()
     for worker, steps in enumerate(answered):
-        history = requests.get(f"{server.url}/api/2.0/mlflow/metrics/get-history", timeout=30,
+        history = requests.get(f"{server.url}/api/2.0/mlflow/metrics/get-history", timeout=120,
                                params={"run_id": run, "metric_key": f"m{worker}"}).json()
         kept = [point["step"] for point in history.get("metrics", [])]
         assert kept[:len(steps)] == steps

@@ -64,18 +64,18 @@ class Place:
         self.before = self.outside()
 
     def post(self, path, body):
-        answer = requests.post(f"{self.url}/api/2.0/mlflow/{path}", json=body, timeout=30)
+        answer = requests.post(f"{self.url}/api/2.0/mlflow/{path}", json=body, timeout=120)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     def upload(self, name, data=b"kept"):
         target = f"{self.url}/api/2.0/mlflow-artifacts/artifacts/{self.artifacts}/{name}"
-        assert requests.put(target, data=data, timeout=30).status_code == 200
+        assert requests.put(target, data=data, timeout=120).status_code == 200
 
     def send(self, method, target, body=b""):
         """Sends the target as it is: HTTP libraries would normalise it."""
         place = urllib.parse.urlsplit(self.url)
-        connection = http.client.HTTPConnection(place.hostname, place.port, timeout=30)
+        connection = http.client.HTTPConnection(place.hostname, place.port, timeout=120)
         try:
             connection.putrequest(method, target, skip_accept_encoding=True)
             connection.putheader("Content-Type", "application/json")
@@ -100,7 +100,7 @@ class Place:
     def check_untouched(self):
         assert self.outside() == self.before
         listed = requests.get(
-            f"{self.url}/api/2.0/mlflow/artifacts/list", params={"run_id": self.run}, timeout=30
+            f"{self.url}/api/2.0/mlflow/artifacts/list", params={"run_id": self.run}, timeout=120
         ).json()["files"]
         assert [file["path"] for file in listed] == ["kept.txt"]
         for path in (self.root / "blobs" / "objects").rglob("*"):
@@ -177,7 +177,7 @@ def test_what_is_hostile_at_the_root_only_stays_below_a_directory(place, spellin
     assert place.send("PUT", target, b"written")[0] == 200
     assert place.send("GET", target) == (200, b"written")
     assert place.send("DELETE", target)[0] == 200
-    listed = requests.get(place.url + PROXY + "artifacts", params={"path": ""}, timeout=30).json()
+    listed = requests.get(place.url + PROXY + "artifacts", params={"path": ""}, timeout=120).json()
     assert [file["path"] for file in listed["files"]] == ["0"]
     assert place.outside() == place.before
 

@@ -21,19 +21,19 @@ deploy: {endpoint: resumed}
 
 
 def get(server, path):
-    with urllib.request.urlopen(server.url + path, timeout=30) as answer:
+    with urllib.request.urlopen(server.url + path, timeout=120) as answer:
         return json.load(answer)
 
 
 def post(server, path, body):
     request = urllib.request.Request(server.url + path, json.dumps(body).encode(),
                                      {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=120) as answer:
         return json.load(answer)
 
 
 def training_runs(server):
-    """The statuses of the runs that training has made so far; the experiment comes with the first."""
+    """The statuses of the runs that training has made; the experiment comes with the first."""
     experiments = post(server, "/api/2.0/mlflow/experiments/search",
                        {"max_results": 10, "filter": "name = 'resumed'"}).get("experiments", [])
     if not experiments:
@@ -47,7 +47,7 @@ def steps_of(server, run):
     return {step["name"]: step for step in get(server, f"/api/v1/pipeline-runs/{run}")["steps"]}
 
 
-def wait_until(condition, what, seconds=120):
+def wait_until(condition, what, seconds=600):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():

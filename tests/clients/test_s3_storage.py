@@ -128,7 +128,7 @@ def test_wrong_credentials_end_the_start_in_one_sentence(bucket, program, tmp_pa
     done = subprocess.run(
         [program, "server", "--listen", "127.0.0.1:0", "--root", tmp_path / "r", "--blobs",
          bucket.url], env={**bucket.environment, **wrong, "PATH": "/usr/bin:/bin"},
-        capture_output=True, text=True, check=False, timeout=60)
+        capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode != 0
     assert says in done.stderr
     assert "wrong" not in re.sub("refuses", "", done.stderr)

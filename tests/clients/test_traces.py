@@ -250,7 +250,7 @@ def test_the_guides_example_prints_what_the_guide_says(url):
         [sys.executable, root / "examples/traces/shop.py", url],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert run.returncode == 0, run.stderr

@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import re
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -22,6 +23,31 @@ from mlflow.entities.webhook import WebhookEvent
 from mlflow.exceptions import MlflowException
 
 SECRET = "a secret of ours"
+
+
+class CountingServer(http.server.ThreadingHTTPServer):
+    """Knows which connections it has taken, and how many of them have not ended."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, *arguments):
+        self.taken, self.open = set(), 0
+        self.changed = threading.Condition()
+        super().__init__(*arguments)
+
+    def process_request(self, request, client_address):
+        with self.changed:
+            self.taken.add(client_address)
+            self.open += 1
+            self.changed.notify_all()
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request):
+        super().shutdown_request(request)
+        with self.changed:
+            self.open -= 1
+            self.changed.notify_all()
 
 
 class Receiver:
@@ -60,13 +86,22 @@ class Receiver:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
+        self.server = CountingServer(("127.0.0.1", 0), Handler)
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
         self.thread.start()
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/hook"
 
-    def wait(self, count, seconds=60):
+    def drain(self):
+        """Until all that came from servers that were killed since has been answered. Connections
+        are taken in order, this one as the last."""
+        with socket.create_connection(self.server.server_address) as last:
+            name = last.getsockname()
+        with self.server.changed:
+            assert self.server.changed.wait_for(
+                lambda: name in self.server.taken and self.server.open == 0, 120
+            )
+
+    def wait(self, count, seconds=180):
         with self.came:
             assert self.came.wait_for(lambda: len(self.posts) >= count, seconds), self.told()
         return self.posts
@@ -122,12 +157,13 @@ def states(server):
 
 def wait_for_state(server, name, is_reached):
     """Until the webhook's state is as wanted: it is written after the receiver has answered."""
-    for _ in range(600):
+    end = time.monotonic() + 180
+    while True:
         state = states(server)[name]
         if is_reached(state):
             return state
+        assert time.monotonic() < end, state
         time.sleep(0.05)
-    raise AssertionError(state)
 
 
 ALL_EVENTS = [
@@ -229,7 +265,7 @@ def test_models_are_told_in_order_and_signed(open_server, receiver):
     for post in receiver.posts:
         assert post["headers"]["Content-Type"] == "application/json"
         assert uuid.fullmatch(post["headers"]["X-MLflow-Delivery-Id"])
-        assert abs(time.time() - int(post["headers"]["X-MLflow-Timestamp"])) < 60
+        assert abs(time.time() - int(post["headers"]["X-MLflow-Timestamp"])) < 600
         assert has_signature(post)
         assert not has_signature(post, "another secret")
         assert list(json.loads(post["body"])) == ["entity", "action", "timestamp", "data"]
@@ -299,8 +335,15 @@ def test_tries_again_under_the_same_id_and_follows_no_redirect(open_server, rece
     assert (state["given_up"], state["last_status"]) == (1, 200)
 
 
+@pytest.fixture
+def endless_calls(monkeypatch):
+    """A call may take five minutes, and what a dead server had claimed is free after ten: whoever
+    waits for either waits longer than any test."""
+    monkeypatch.setenv("CICLO_WEBHOOKS_TIMEOUT_MS", "300000")
+
+
 def test_nothing_is_lost_when_the_server_is_killed_before_it_delivers(
-    open_server, receiver, tmp_path
+    endless_calls, open_server, receiver, tmp_path
 ):
     server = open_server()
     client = client_of(server)
@@ -310,14 +353,13 @@ def test_nothing_is_lost_when_the_server_is_killed_before_it_delivers(
         client.create_registered_model(f"m{number}")
     receiver.wait(1)
     server.kill()
+    receiver.drain()
     seen = len(receiver.posts)
     with receiver.came:
         receiver.statuses = []
-    started = time.monotonic()
     again = open_server()
-    wait_for_state(again, "kill", lambda state: state["delivered"] == 5)
     # It does not wait until what it had claimed in its former life is free again.
-    assert time.monotonic() - started < 15
+    wait_for_state(again, "kill", lambda state: state["delivered"] == 5)
     answered = [
         json.loads(post["body"])["data"]["name"] for post in receiver.posts if post["status"] == 200
     ]
@@ -327,7 +369,9 @@ def test_nothing_is_lost_when_the_server_is_killed_before_it_delivers(
     assert before == {receiver.posts[seen]["headers"]["X-MLflow-Delivery-Id"]}
 
 
-def test_a_receiver_that_does_not_answer_holds_up_nobody_else(open_server, receiver):
+def test_a_receiver_that_does_not_answer_holds_up_nobody_else(
+    endless_calls, open_server, receiver
+):
     server = open_server()
     client = client_of(server)
     with http.server.ThreadingHTTPServer(
@@ -338,10 +382,8 @@ def test_a_receiver_that_does_not_answer_holds_up_nobody_else(open_server, recei
             "silent", f"http://127.0.0.1:{silent.server_address[1]}/", ["registered_model.created"]
         )
         client.create_webhook("quick", receiver.url, ["registered_model.created"])
-        started = time.monotonic()
         client.create_registered_model("m")
         receiver.wait(1)
-        assert time.monotonic() - started < 5
         server.kill()
 
 

@@ -29,7 +29,11 @@ program=$folder/ciclo root=$folder/root
 cp "$(realpath "$(command -v tail)")" "$program"
 mkdir "$root"
 
-start() { "$@" >/dev/null 2>&1 & }
+# Until the program has begun, the child is this shell.
+start() {
+  "$@" >/dev/null 2>&1 &
+  while [[ /proc/$!/exe -ef /proc/$$/exe ]]; do sleep 0.01; done
+}
 
 start sleep 1000
 stranger=$!

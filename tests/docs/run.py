@@ -9,18 +9,21 @@ starts is waited for. The port is replaced by a free one; building (`./dev`) has
 whoever runs this.
 """
 
+import http.client
 import os
 import pathlib
 import random
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "tools"))
+
+from held_port import HeldPort  # noqa: E402
 
 README = pathlib.Path(__file__).resolve().parents[2] / "README.md"
 SECTION = "Five minutes"
@@ -48,19 +51,13 @@ def make_table(path):
     path.write_text("\n".join(lines) + "\n")
 
 
-def free_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return str(taken.getsockname()[1])
-
-
 def wait_for_server(port):
-    end = time.monotonic() + 30
+    end = time.monotonic() + 180
     while time.monotonic() < end:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5):
                 return
-        except (urllib.error.URLError, ConnectionError):
+        except (OSError, http.client.HTTPException):
             time.sleep(0.05)
     sys.exit("the server of the README did not get ready")
 
@@ -117,8 +114,10 @@ def main():
     blocks = blocks_of(pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else README).read_text())
     if not any(language == "sh" for language, _ in blocks):
         sys.exit(f"the section {SECTION!r} has no sh block")
-    port = free_port()
-    with tempfile.TemporaryDirectory(prefix="ciclo-readme.") as name:
+    held = HeldPort()
+    port = str(held.number)
+    # The killed server may still write there for a moment.
+    with tempfile.TemporaryDirectory(prefix="ciclo-readme.", ignore_cleanup_errors=True) as name:
         folder = pathlib.Path(name)
         make_table(folder / "customers.csv")
         (folder / "dev").write_text("#!/bin/sh\n")  # what it would build is PROGRAM
@@ -139,6 +138,7 @@ def main():
                     missing += [(line, printed) for line in lines if squeezed(line) not in seen]
         finally:
             shell.end()
+            held.close()
     for line, output in missing:
         print(f"README.md says that this is printed: {line}\nbut it is:\n  " + "\n  ".join(output))
     sys.exit(1 if missing else 0)

@@ -23,8 +23,13 @@ import time
 import urllib.parse
 
 FOLDER = pathlib.Path(__file__).resolve().parent
-START_TIMEOUT_S = 30
-STEP_TIMEOUT_S = 120
+sys.path.append(str(FOLDER.parent / "tools"))
+
+from drop_schema import drop_schema  # noqa: E402
+from held_port import HeldPort  # noqa: E402
+
+START_TIMEOUT_S = 180
+STEP_TIMEOUT_S = 300
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 
@@ -256,6 +261,8 @@ class Server:
         self.program, self.folder, self.database = program, folder, database
         self.process: subprocess.Popen | None = None
         self.address = ""
+        # The same after a restart, so that a remembered address stays right.
+        self.port = HeldPort()
 
     def url(self) -> str:
         if self.process is None:
@@ -263,8 +270,7 @@ class Server:
         return self.address
 
     def start(self) -> None:
-        # The same port after a restart, so that a remembered address stays right.
-        listen = urllib.parse.urlsplit(self.address).netloc or "127.0.0.1:0"
+        listen = f"127.0.0.1:{self.port.number}"
         command = [self.program, "server", "--listen", listen, "--root", self.folder / "root"]
         if self.database:
             command += ["--database", self.database]
@@ -360,16 +366,23 @@ class Player:
                 return f"header {name}: expected {value!r}, found {answer.headers.get(name)!r}"
         return check_body(step, self.memory, found)
 
-    def command(self, step: Step) -> str | None:
-        bin_folder = self.folder / "bin"
-        bin_folder.mkdir(exist_ok=True)
-        link = bin_folder / "ciclo"
+    def link(self) -> pathlib.Path:
+        """The program under its name, as a script in the story's folder.
+
+        Another process writes it: one that a second thread forks meanwhile would inherit this
+        one's open file for a moment, and a file that is open for writing cannot be executed."""
+        link = self.folder / "bin" / "ciclo"
         if not link.exists():
-            link.write_text(f'#!/bin/sh\nexec "{self.server.program}" "$@"\n')
-            link.chmod(0o755)
+            link.parent.mkdir()
+            script = f'#!/bin/sh\nexec "{self.server.program}" "$@"\n'
+            write = ["sh", "-c", 'cat >"$0" && chmod 755 "$0"', str(link)]
+            subprocess.run(write, input=script, text=True, check=True)
+        return link
+
+    def command(self, step: Step) -> str | None:
         environment = {
             **os.environ,
-            "PATH": f"{bin_folder}:{os.environ['PATH']}",
+            "PATH": f"{self.link().parent}:{os.environ['PATH']}",
             "HOME": str(self.folder),
         }
         command = self.memory.fill(step.subject)
@@ -399,7 +412,8 @@ class Player:
 def play_story(path: pathlib.Path, program: pathlib.Path, database: str) -> str | None:
     """The failure, with file and line; None when the story came true."""
     line, failure = 1, None
-    with tempfile.TemporaryDirectory(prefix="ciclo-story.") as name:
+    # What a killed server had started may still write there.
+    with tempfile.TemporaryDirectory(prefix="ciclo-story.", ignore_cleanup_errors=True) as name:
         folder = pathlib.Path(name)
         with Schema(database) as url:
             server = Server(program, folder, url)
@@ -418,6 +432,7 @@ def play_story(path: pathlib.Path, program: pathlib.Path, database: str) -> str 
                     server.stop(signal.SIGKILL)
                 except Failed:
                     pass
+                server.port.close()
     return failure
 
 
@@ -441,7 +456,7 @@ class Schema:
 
     def __exit__(self, *_):
         if self.server:
-            self.psql(f"DROP SCHEMA {self.name} CASCADE")
+            drop_schema(self.server, self.name)
 
     def psql(self, statement: str) -> None:
         done = subprocess.run(

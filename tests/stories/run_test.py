@@ -10,7 +10,7 @@ import tempfile
 import run
 
 FAKE_PROGRAM = """#!/usr/bin/env python3
-import http.server, json, pathlib, signal, sys
+import http.server, json, os, pathlib, signal, sys
 if sys.argv[1] != "server":
     print(json.dumps({"arguments": sys.argv[1:]}))
     print("said on standard error", file=sys.stderr)
@@ -34,7 +34,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         run = {"id": "r17", "n": 3}
         self.answer(200, json.dumps({"run": run, "items": [1, 2, 3], "got": json.loads(body)}))
 server = http.server.HTTPServer((host, int(port)), Handler)
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 print(f"ready http://{host}:{server.server_address[1]}", flush=True)
 server.serve_forever()
 """
@@ -69,7 +69,7 @@ GET /kept
 {"name": "a"}
 
 GET /count
---- 200 within 10 s
+--- 200 within 60 s
 {"calls": 3}
 
 > table.csv

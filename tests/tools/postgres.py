@@ -23,14 +23,15 @@ import secrets
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 
+from held_port import HeldPort
+
 USER = "postgres"
-START_SECONDS_MAX = 60
+START_SECONDS_MAX = 300
 PR_SET_PDEATHSIG = 1
 
 
@@ -49,8 +50,8 @@ def main() -> int:
     if programs is None:
         sys.exit("postgres.py: no PostgreSQL server found: apt-get install postgresql")
     if arguments.verb == "restart":
-        command = [programs / "pg_ctl", "restart", "-w", "-m", arguments.mode,
-                   "-D", arguments.data]
+        command = [programs / "pg_ctl", "restart", "-w", "-t", START_SECONDS_MAX,
+                   "-m", arguments.mode, "-D", arguments.data]
         return as_server_user(command + ["-l", os.devnull], quiet=True).returncode
     command = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
     if not command:
@@ -77,7 +78,8 @@ def run(programs: pathlib.Path, command: list[str], durable: bool) -> int:
         data = folder / "data"
         password = secrets.token_hex(8)
         make_cluster(programs, data, password)
-        port = free_port()
+        held = HeldPort()  # also while the server is restarted
+        port = held.number
         server = start(programs, data, port, durable)
         try:
             wait_until_ready(programs, server, port, folder / "server.log")
@@ -91,6 +93,7 @@ def run(programs: pathlib.Path, command: list[str], durable: bool) -> int:
             stop = [programs / "pg_ctl", "stop", "-w", "-m", "immediate", "-D", data]
             as_server_user(stop, quiet=True)
             server.wait()
+            held.close()
 
 
 def make_cluster(programs: pathlib.Path, data: pathlib.Path, password: str) -> None:
@@ -144,12 +147,6 @@ def user_options() -> dict:
 def end_with_parent() -> None:
     """A killed test run leaves no server behind: SIGINT is PostgreSQL's fast shutdown."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGINT)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 if __name__ == "__main__":

@@ -15,7 +15,9 @@ POST /api/2.0/mlflow/registered-models/alias
 {"name": "delay", "alias": "champion", "version": "1"}
 --- 200
 
-$ date -u +%Y-%m-%dT%H:%M:%S.%3NZ
+# What follows falls into a later millisecond.
+
+$ date -u +%Y-%m-%dT%H:%M:%S.%3NZ && sleep 0.05
 --- 0
 {{first=}}
 
@@ -29,12 +31,17 @@ POST /api/2.0/mlflow/registered-models/alias
 {"name": "delay", "alias": "champion", "version": "2"}
 --- 200
 
+# Of one millisecond, moves of aliases count as the last changes.
+
+$ sleep 0.05
+--- 0
+
 POST /api/2.0/mlflow/model-versions/transition-stage
 
 {"name": "delay", "version": "2", "stage": "Production", "archive_existing_versions": false}
 --- 200
 
-$ date -u +%Y-%m-%dT%H:%M:%S.%3NZ
+$ date -u +%Y-%m-%dT%H:%M:%S.%3NZ && sleep 0.05
 --- 0
 {{second=}}
 

@@ -33,7 +33,7 @@ $ ciclo models promote numbers 2 --server {{server}}
 ...
 
 GET /api/v1/endpoints/numbers
---- 200 within 10 s
+--- 200 within 120 s
 {"serving_version": "2"}
 
 $ ciclo run --server {{server}}

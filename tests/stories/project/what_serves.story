@@ -68,7 +68,7 @@ $ ciclo run --set train.parameters.max_depth=3 --server {{server}}
 ...
 
 GET /api/v1/endpoints/numbers
---- 200 within 10 s
+--- 200 within 120 s
 {"serving_version": "1"}
 
 DELETE /api/v1/endpoints/numbers
