@@ -61,10 +61,10 @@ Result<void> Log::append(sql::Txn& txn, std::string_view workspace, std::string_
                          std::string_view subject, const json::Value& body) {
   TRY(sql::serialize(txn, "events"));
   const std::string text = json::dump(body);
-  TRY(txn.execute(R"sql(
+  return txn.write(
+      R"sql(
       INSERT INTO events (time_ms, workspace, kind, subject, body) VALUES ($1, $2, $3, $4, $5))sql",
-                  {clock_.now_ms(), workspace, kind, subject, std::string_view(text)}));
-  return {};
+      {clock_.now_ms(), workspace, kind, subject, std::string_view(text)});
 }
 
 Result<std::vector<Event>> Log::read_after(std::int64_t after, int limit,

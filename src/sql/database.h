@@ -62,6 +62,11 @@ class Reader {
   // Calls `on_row` for each row as it comes; an error of it ends the query and is returned.
   virtual Result<void> query(std::string_view statement, const Params& params,
                              const OnRow& on_row) = 0;
+  // The same, for a statement whose ORDER BY follows an index and that ends early by its LIMIT: it
+  // walks along that index, whatever the engine believes to know of the number of rows.
+  virtual Result<void> walk(std::string_view statement, const Params& params, const OnRow& on_row) {
+    return query(statement, params, on_row);
+  }
 
   // The only row mapped by `map`, nullopt when there is none; internal when there are several.
   template <class F>
@@ -102,6 +107,17 @@ class Txn : public Reader {
   // SQLite, a pipeline on PostgreSQL. The number of rows changed in all.
   virtual Result<std::int64_t> execute_many(std::string_view statement,
                                             std::span<const Params> rows) = 0;
+
+  // As the two above, where nobody asks for the number of rows, and where a failure may show later:
+  // as that of the next statement, or of the transaction. PostgreSQL is not waited for then.
+  virtual Result<void> write(std::string_view statement, const Params& params) {
+    TRY(execute(statement, params));
+    return {};
+  }
+  virtual Result<void> write_many(std::string_view statement, std::span<const Params> rows) {
+    TRY(execute_many(statement, rows));
+    return {};
+  }
 };
 
 // A numbered schema change of one module: file NNNN_name.sql in its schema/ folder.

@@ -45,15 +45,14 @@ Result<bool> claim(Txn& txn, const Context& context, std::int64_t part) {
 Result<void> record(Txn& txn, const Context& context, std::int64_t part, std::string_view value) {
   if (value.empty()) return {};
   const KeyedCall& call = *context.keyed;
-  TRY(txn.execute(R"sql(
+  return txn.write(R"sql(
       INSERT INTO keyed_calls
         (workspace, caller, call_key, part, request, body_hash, value, created_ms)
       VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
       ON CONFLICT (workspace, caller, call_key, part) DO UPDATE SET value = excluded.value)sql",
-                  {std::string_view(context.workspace), std::string_view(context.caller),
-                   std::string_view(call.key), part, std::string_view(call.request),
-                   std::string_view(call.body_hash), value, call.received_ms}));
-  return {};
+                   {std::string_view(context.workspace), std::string_view(context.caller),
+                    std::string_view(call.key), part, std::string_view(call.request),
+                    std::string_view(call.body_hash), value, call.received_ms});
 }
 
 Result<Recorded> recorded_for(Reader& reader, const Context& context, std::int64_t part) {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -59,21 +60,24 @@ class PostgresDatabase final : public Database {
     Member& leader;
     std::vector<Member*> members;  // the leader's, too
     bool is_open = true;           // takes those that come
+    bool is_careful = false;       // waits for the outcome of all that a body has written
     bool leader_is_alone = false;  // it spoilt the group, and has to be run by itself
   };
   Attempt attempt_group(Group& group);
   enum class Outcome { kRan, kMet, kSpoilt };
-  Outcome run_member(Member& member, PostgresConnection& connection);
+  Outcome run_member(Member& member, PostgresConnection& connection, bool is_careful);
   bool grow(Group& group, std::int64_t started_ns);
   void leave_out(Group& group, Member& member);
   void share(const Group& group, const Result<void>& result);
 
+  // What became of the writes that nobody has waited for; nullopt when all is well.
+  std::optional<Attempt> settle(Lease& connection);
   Attempt commit(Lease& connection);
   static Attempt not_begun(const Error& error);
   static Error met_others(int attempts, const Error& last);
   // A connection in a new transaction. Replaces connections that a restart of the server has cut.
   Result<Lease> begin(const std::string& statement);
-  void end(Lease& connection, const std::string& statement);
+  void roll_back(Lease& connection);
   void pause(int attempts);
 
   // NOLINTNEXTLINE(readability-identifier-naming): a member, not a global
@@ -108,10 +112,13 @@ Result<void> PostgresDatabase::transaction(const Body& body) {
 
 // Runs a body as part of the transaction of `connection`.
 PostgresDatabase::Outcome PostgresDatabase::run_member(Member& member,
-                                                       PostgresConnection& connection) {
+                                                       PostgresConnection& connection,
+                                                       bool is_careful) {
   const auto* outer = std::exchange(transaction_of_this_thread, this);
   member.result = run_body<Txn>(member.body, connection);
   transaction_of_this_thread = outer;
+  // A failure is taken below.
+  if (is_careful) static_cast<void>(connection.settle());
   const bool wrote = connection.take_wrote();
   const auto failure = connection.take_failure();
   if (!failure) return !member.result.ok() && wrote ? Outcome::kSpoilt : Outcome::kRan;
@@ -136,9 +143,12 @@ PostgresDatabase::Attempt PostgresDatabase::attempt_alone(const Body& body) {
   if (!begun.ok()) return not_begun(begun.error());
   Lease connection = std::move(begun).value();
   Member member(body);
-  const Outcome outcome = run_member(member, *connection);
-  if (outcome == Outcome::kRan && member.result.ok()) return commit(connection);
-  end(connection, "ROLLBACK");
+  const Outcome outcome = run_member(member, *connection, false);
+  if (outcome == Outcome::kRan && member.result.ok()) {
+    if (auto failed = settle(connection)) return *std::move(failed);
+    return commit(connection);
+  }
+  roll_back(connection);
   return {member.result, outcome == Outcome::kMet ? Verdict::kAgain : Verdict::kFinal};
 }
 
@@ -168,6 +178,8 @@ void PostgresDatabase::lead(Member& leader) {
 
 // Bodies run one after the other in one transaction. One that fails and has written nothing is
 // answered; one that has written, or whose statement failed, is left out, and the others run again.
+// Where it is not known whose statement failed, since nobody waited for it, all run again
+// carefully.
 PostgresDatabase::Attempt PostgresDatabase::attempt_group(Group& group) {
   auto begun = begin(kBeginWriting);
   if (!begun.ok()) return not_begun(begun.error());
@@ -175,15 +187,33 @@ PostgresDatabase::Attempt PostgresDatabase::attempt_group(Group& group) {
   const std::int64_t started_ns = clock_.monotonic_ns();
   for (std::size_t i = 0; i < group.members.size() || grow(group, started_ns); ++i) {
     Member& member = *group.members[i];
-    const Outcome outcome = run_member(member, *connection);
+    const bool is_certain = !connection->has_sent();
+    const Outcome outcome = run_member(member, *connection, group.is_careful);
     if (outcome == Outcome::kRan) continue;
-    end(connection, "ROLLBACK");
+    roll_back(connection);
     if (outcome == Outcome::kMet) return {member.result, Verdict::kAgain};
     if (group.members.size() == 1) return {{}, Verdict::kFinal};
-    leave_out(group, member);
+    if (is_certain) {
+      leave_out(group, member);
+    } else {
+      group.is_careful = true;
+    }
     return {{}, Verdict::kAgain};
   }
-  return commit(connection);
+  auto failed = settle(connection);
+  if (!failed) return commit(connection);
+  if (failed->verdict == Verdict::kAgain || group.members.size() == 1) return *std::move(failed);
+  group.is_careful = true;
+  return {{}, Verdict::kAgain};
+}
+
+std::optional<PostgresDatabase::Attempt> PostgresDatabase::settle(Lease& connection) {
+  auto settled = connection->settle();
+  if (settled.ok()) return std::nullopt;
+  static_cast<void>(connection->take_failure());
+  const bool has_met = connection->is_lost() || settled.error().code == Code::kConflict;
+  roll_back(connection);
+  return Attempt{std::move(settled), has_met ? Verdict::kAgain : Verdict::kFinal};
 }
 
 // Takes one that has come meanwhile, within the limits.
@@ -230,12 +260,12 @@ PostgresDatabase::Attempt PostgresDatabase::commit(Lease& connection) {
     return {};
   }
   if (connection->is_lost()) {
-    end(connection, "");
+    connection.discard();
     return {unavailable("the connection to the database was lost during a commit; it is not known "
                         "whether it took place"),
             Verdict::kFinal};
   }
-  end(connection, "ROLLBACK");
+  roll_back(connection);
   const bool is_conflict = committed.error().code == Code::kConflict;
   return {committed, is_conflict ? Verdict::kAgain : Verdict::kFinal};
 }
@@ -254,7 +284,7 @@ Result<void> PostgresDatabase::read(const std::function<Result<void>(Reader&)>& 
   Lease connection = std::move(begun).value();
   auto result = run_body<Reader>(body, *connection);
   const auto failure = connection->take_failure();
-  end(connection, "ROLLBACK");
+  roll_back(connection);
   if (result.ok() && failure) return *failure;
   return result;
 }
@@ -268,8 +298,8 @@ Result<PostgresDatabase::Lease> PostgresDatabase::begin(const std::string& state
   return unavailable(begun.error().message);
 }
 
-void PostgresDatabase::end(Lease& connection, const std::string& statement) {
-  if (connection->is_lost() || !connection->run(statement).ok()) connection.discard();
+void PostgresDatabase::roll_back(Lease& connection) {
+  if (connection->is_lost() || !connection->rollback().ok()) connection.discard();
 }
 
 // Grows to 64 ms; a random part of it, so that two that met do not meet again.

@@ -23,6 +23,9 @@ struct ClearResult {
 };
 using ResultHandle = std::unique_ptr<PGresult, ClearResult>;
 
+// So many statements are sent without waiting for an answer.
+constexpr std::size_t kSentMax = 500;
+
 constexpr Oid kBoolType = 16;
 constexpr Oid kBytesType = 17;
 
@@ -166,17 +169,18 @@ class Arguments {
 
 }  // namespace
 
-// The results of the query that runs on a connection, one row each. When another query comes in
-// between, the rest is first fetched into memory.
+// The results of the query that runs on a connection, the last of what was sent, one row each. When
+// another statement comes in between, the rest is first fetched into memory.
 class PostgresStream {
  public:
-  PostgresStream(PGconn* handle, PostgresStream*& current)
-      : handle_(handle), current_(current), outer_(current) {
-    current_ = this;
+  explicit PostgresStream(PostgresConnection& connection)
+      : connection_(connection), outer_(connection.stream_) {
+    connection_.stream_ = this;
+    PQsetSingleRowMode(connection_.handle_.get());
   }
   ~PostgresStream() {
     while (next() != nullptr) continue;
-    current_ = outer_;
+    connection_.stream_ = outer_;
   }
   PostgresStream(const PostgresStream&) = delete;
   PostgresStream& operator=(const PostgresStream&) = delete;
@@ -194,13 +198,17 @@ class PostgresStream {
  private:
   ResultHandle fetch() {
     if (is_ended_) return nullptr;
-    ResultHandle result(PQgetResult(handle_));
-    is_ended_ = result == nullptr;
+    ResultHandle result(PQgetResult(connection_.handle_.get()));
+    if (result == nullptr) {
+      is_ended_ = true;
+      connection_.sent_.clear();
+      // A connection that breaks here is noticed by the next statement.
+      static_cast<void>(connection_.leave_pipeline());
+    }
     return result;
   }
 
-  PGconn* handle_;
-  PostgresStream*& current_;
+  PostgresConnection& connection_;
   PostgresStream* outer_;
   bool is_ended_ = false;
   std::deque<ResultHandle> fetched_;
@@ -271,8 +279,15 @@ Result<std::unique_ptr<PostgresConnection>> PostgresConnection::open(
   }
   PQsetNoticeProcessor(
       handle, [](void*, const char* message) { log::debug(in_one_line(message)); }, nullptr);
-  // A server that acknowledges before it has synced would break the promise of Database.
+  // A server that acknowledges before it has synced would break the promise of Database. The
+  // planner knows little of tables that have just grown, and would read and sort the whole of them:
+  // our statements have an index for each of their steps, as SQLite needs it.
   TRY(connection->run(R"sql(
+      SET enable_seqscan TO off;
+      SET enable_bitmapscan TO off;
+      SET enable_hashjoin TO off;
+      SET enable_mergejoin TO off;
+      SET jit TO off;
       SET client_encoding TO 'UTF8';
       SET TimeZone TO 'UTC';
       SET standard_conforming_strings TO on;
@@ -299,125 +314,173 @@ Result<void> PostgresConnection::query(std::string_view text, const Params& para
                                        const OnRow& on_row) {
   Result<void> from_callback;
   TRY(guarded([&]() -> Result<void> {
-    TRY(const Arguments arguments, Arguments::make(params));
-    TRY(const std::string name, prepare(text));
     wrote_ = wrote_ || !only_reads(text);
-    if (PQsendQueryPrepared(handle_.get(), name.c_str(), arguments.count(), arguments.values(),
-                            arguments.lengths(), arguments.formats(), 0) == 0) {
-      return lost();
-    }
-    PQsetSingleRowMode(handle_.get());
-    PostgresStream stream(handle_.get(), stream_);
+    TRY(send(text, params));
+    const auto earlier = receive(1, 0);
+    PostgresStream stream(*this);
     while (const ResultHandle result = stream.next()) {
+      if (!earlier.ok()) return earlier.error();
       const ExecStatusType status = PQresultStatus(result.get());
-      if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) continue;
+      if (status == PGRES_COMMAND_OK) continue;
+      if (status == PGRES_TUPLES_OK && PQntuples(result.get()) == 0) continue;
       if (status != PGRES_SINGLE_TUPLE) return error(result.get(), text);
       from_callback = on_row(PostgresRow(result.get()));
       if (!from_callback.ok()) return {};
     }
-    return {};
+    if (is_lost()) return lost();
+    return earlier.ok() ? Result<void>() : earlier.error();
   }));
   return from_callback;
 }
 
+// A planner that expects few rows reads them all and sorts them. What it may sort all the same are
+// rows that the index gives as equal.
+Result<void> PostgresConnection::walk(std::string_view text, const Params& params,
+                                      const OnRow& on_row) {
+  TRY(write("SET LOCAL enable_sort TO off", {}));
+  const auto result = query(text, params, on_row);
+  if (!failure_) TRY(write("SET LOCAL enable_sort TO on", {}));
+  return result;
+}
+
 Result<std::int64_t> PostgresConnection::execute(std::string_view text, const Params& params) {
   return guarded([&]() -> Result<std::int64_t> {
-    TRY(const Arguments arguments, Arguments::make(params));
-    TRY(const std::string name, prepare(text));
     wrote_ = true;
-    const ResultHandle result(PQexecPrepared(handle_.get(), name.c_str(), arguments.count(),
-                                             arguments.values(), arguments.lengths(),
-                                             arguments.formats(), 0));
-    const ExecStatusType status = PQresultStatus(result.get());
-    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) return error(result.get(), text);
-    return parse_int(PQcmdTuples(result.get())).value_or(0);
+    TRY(send(text, params));
+    return receive_all(1);
   });
 }
 
-// In pipelines of a few hundred statements: one round trip for each of these.
 Result<std::int64_t> PostgresConnection::execute_many(std::string_view text,
                                                       std::span<const Params> rows) {
-  constexpr std::size_t kRowsMax = 500;
   return guarded([&]() -> Result<std::int64_t> {
-    if (rows.empty()) return std::int64_t{0};
-    TRY(const std::string name, prepare(text));
-    wrote_ = true;
-    if (PQenterPipelineMode(handle_.get()) == 0) return lost();
-    Result<std::int64_t> changed = std::int64_t{0};
-    while (changed.ok() && !rows.empty()) {
-      const auto sent = send_many(name, rows.first(std::min(rows.size(), kRowsMax)), text);
-      rows = rows.subspan(std::min(rows.size(), kRowsMax));
-      changed = sent.ok() ? Result<std::int64_t>(*changed + *sent) : sent;
+    std::int64_t changed = 0;
+    while (!rows.empty()) {
+      const auto some = rows.first(std::min(rows.size(), kSentMax));
+      rows = rows.subspan(some.size());
+      wrote_ = true;
+      for (const auto& params : some) TRY(send(text, params));
+      TRY(const std::int64_t more, receive_all(some.size()));
+      changed += more;
     }
-    if (PQexitPipelineMode(handle_.get()) == 0 && changed.ok()) return lost();
     return changed;
   });
 }
 
-Result<std::int64_t> PostgresConnection::send_many(const std::string& name,
-                                                   std::span<const Params> rows,
-                                                   std::string_view text) {
-  Result<void> sent;
-  std::size_t count = 0;
-  for (const auto& row : rows) {
-    const auto arguments = Arguments::make(row);
-    if (!arguments.ok()) {
-      sent = arguments.error();
-      break;
-    }
-    if (PQsendQueryPrepared(handle_.get(), name.c_str(), arguments->count(), arguments->values(),
-                            arguments->lengths(), arguments->formats(), 0) == 0) {
-      return lost();
-    }
-    ++count;
-  }
-  if (PQpipelineSync(handle_.get()) == 0) return lost();
-  auto changed = receive_many(count, text);
-  if (changed.ok() && !sent.ok()) return sent.error();
-  return changed;
+Result<void> PostgresConnection::write(std::string_view text, const Params& params) {
+  return write_many(text, std::span(&params, 1));
 }
 
-// The results of `count` statements, each ended by a null, then that of the synchronisation.
-Result<std::int64_t> PostgresConnection::receive_many(std::size_t count, std::string_view text) {
-  std::int64_t changed = 0;
-  std::optional<Error> first;
-  for (std::size_t i = 0; i < count; ++i) {
-    while (const ResultHandle result{PQgetResult(handle_.get())}) {
-      const ExecStatusType status = PQresultStatus(result.get());
-      if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) {
-        changed += parse_int(PQcmdTuples(result.get())).value_or(0);
-      } else if (!first) {
-        first = error(result.get(), text);
-      }
+Result<void> PostgresConnection::write_many(std::string_view text, std::span<const Params> rows) {
+  return guarded([&]() -> Result<void> {
+    for (const auto& params : rows) {
+      if (sent_.size() >= kSentMax) TRY(receive_all(0));
+      wrote_ = true;
+      TRY(send(text, params));
     }
-    if (is_lost()) return lost();
-  }
+    return {};
+  });
+}
+
+Result<void> PostgresConnection::settle() {
+  if (!has_sent()) return {};
+  return guarded([&]() -> Result<void> {
+    TRY(receive_all(0));
+    return {};
+  });
+}
+
+Result<void> PostgresConnection::run(const std::string& text) {
+  if (has_sent()) TRY(receive_all(0));
+  const ResultHandle result(PQexec(handle_.get(), text.c_str()));
+  const ExecStatusType status = PQresultStatus(result.get());
+  if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) return error(result.get(), text);
+  return {};
+}
+
+Result<void> PostgresConnection::rollback() {
+  if (has_sent()) static_cast<void>(receive_all(0));
+  return run("ROLLBACK");
+}
+
+Result<void> PostgresConnection::enter_pipeline() {
+  if (PQpipelineStatus(handle_.get()) != PQ_PIPELINE_OFF) return {};
+  if (PQenterPipelineMode(handle_.get()) == 0) return lost();
+  return {};
+}
+
+Result<void> PostgresConnection::leave_pipeline() {
   const ResultHandle synced(PQgetResult(handle_.get()));
-  if (first) return *first;
   if (PQresultStatus(synced.get()) != PGRES_PIPELINE_SYNC) return lost();
-  return changed;
+  if (PQexitPipelineMode(handle_.get()) == 0) return lost();
+  return {};
 }
 
 Result<std::string> PostgresConnection::prepare(std::string_view text) {
-  const auto found = statements_.find(std::string(text));
+  const std::string key(text);
+  const auto found = statements_.find(key);
   if (found != statements_.end()) return found->second;
   if (statements_.size() >= statements_max_) {
     TRY(run("DEALLOCATE ALL"));
     statements_.clear();
   }
-  const std::string key(text);
+  TRY(enter_pipeline());
   const std::string name = "s" + std::to_string(++prepared_);
-  const ResultHandle result(PQprepare(handle_.get(), name.c_str(), key.c_str(), 0, nullptr));
-  if (PQresultStatus(result.get()) != PGRES_COMMAND_OK) return error(result.get(), text);
+  if (PQsendPrepare(handle_.get(), name.c_str(), key.c_str(), 0, nullptr) == 0) return lost();
+  sent_.push_back({key, true});
   statements_.emplace(key, name);
   return name;
 }
 
-Result<void> PostgresConnection::run(const std::string& text) {
-  const ResultHandle result(PQexec(handle_.get(), text.c_str()));
-  const ExecStatusType status = PQresultStatus(result.get());
-  if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) return error(result.get(), text);
+Result<void> PostgresConnection::send(std::string_view text, const Params& params) {
+  TRY(const Arguments arguments, Arguments::make(params));
+  TRY(const std::string name, prepare(text));
+  TRY(enter_pipeline());
+  if (PQsendQueryPrepared(handle_.get(), name.c_str(), arguments.count(), arguments.values(),
+                          arguments.lengths(), arguments.formats(), 0) == 0) {
+    return lost();
+  }
+  sent_.push_back({std::string(text), false});
   return {};
+}
+
+Result<std::int64_t> PostgresConnection::receive(std::size_t left, std::size_t counted) {
+  if (PQpipelineSync(handle_.get()) == 0) return lost();
+  std::int64_t changed = 0;
+  std::optional<Error> first;
+  while (sent_.size() > left) {
+    const bool counts = sent_.size() <= counted;
+    const auto one = receive_one();
+    if (is_lost()) return lost();
+    if (one.ok() && counts) changed += *one;
+    if (!one.ok() && !first) first = one.error();
+  }
+  if (first) return *first;
+  return changed;
+}
+
+// Each answer is ended by a null. What follows a failure is not run.
+Result<std::int64_t> PostgresConnection::receive_one() {
+  const Sent sent = std::move(sent_.front());
+  sent_.pop_front();
+  Result<std::int64_t> changed = std::int64_t{0};
+  while (const ResultHandle result{PQgetResult(handle_.get())}) {
+    const ExecStatusType status = PQresultStatus(result.get());
+    if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) {
+      changed = parse_int(PQcmdTuples(result.get())).value_or(0);
+      continue;
+    }
+    if (sent.prepares) statements_.erase(sent.text);
+    changed = error(result.get(), sent.text);
+  }
+  return changed;
+}
+
+Result<std::int64_t> PostgresConnection::receive_all(std::size_t counted) {
+  auto changed = receive(0, counted);
+  if (is_lost()) return lost();
+  TRY(leave_pipeline());
+  return changed;
 }
 
 Error PostgresConnection::error(const PGresult* result, std::string_view text) const {

@@ -118,6 +118,40 @@ TEST_F(PostgresGroup, one_that_fails_takes_no_other_with_it) {
   EXPECT_EQ(items(), "a4 b0 ");
 }
 
+// Nobody waits for what `write` does: its failure shows while the next one runs, or at the end.
+TEST_F(PostgresGroup, a_write_that_fails_late_takes_no_other_with_it) {
+  const Body writes = [](Txn& txn) { return txn.write(kAddToA, {}); };
+  const Body repeats = [](Txn& txn) { return txn.write("INSERT INTO items VALUES ('a', 7)", {}); };
+  for (const auto& others : std::vector<std::vector<Body>>{{writes, repeats, writes},
+                                                           {writes, writes, repeats},
+                                                           {repeats, sets(kAddToA), writes}}) {
+    const std::string before = items();
+    const auto results = run_together(writes, others);
+    int failed = 0;
+    for (std::size_t i = 0; i < others.size(); ++i) {
+      const auto& result = results[i + 1];
+      if (result.ok()) continue;
+      failed += 1;
+      EXPECT_EQ(result.error().code, Code::kAlreadyExists) << result.error().message;
+    }
+    EXPECT_TRUE(results[0].ok());
+    EXPECT_EQ(failed, 1) << before;
+  }
+  EXPECT_EQ(items(), "a9 b0 ");
+}
+
+TEST_F(PostgresGroup, a_leader_whose_write_fails_late_takes_no_other_with_it) {
+  const Body writes = [](Txn& txn) { return txn.write(kAddToA, {}); };
+  const auto results =
+      run_together([](Txn& txn) { return txn.write("INSERT INTO items VALUES ('a', 7)", {}); },
+                   {writes, writes});
+  ASSERT_FALSE(results[0].ok());
+  EXPECT_EQ(results[0].error().code, Code::kAlreadyExists);
+  EXPECT_TRUE(results[1].ok());
+  EXPECT_TRUE(results[2].ok());
+  EXPECT_EQ(items(), "a2 b0 ");
+}
+
 TEST_F(PostgresGroup, a_leader_that_fails_takes_no_other_with_it) {
   int runs = 0;
   const Body fails_late = [&runs](Txn& txn) -> Result<void> {

@@ -69,7 +69,7 @@ Result<LoggedModel> LoggedModels::create(const Context& context, const NewLogged
   model.created_ms = clock_.now_ms();
   return sql::once(database_, context, [&](sql::Txn& txn) -> Result<LoggedModel> {
     TRY(const std::int64_t number, store::experiment_number(model.experiment_id));
-    TRY(const auto experiment, store::find_experiment(txn, context.workspace, number));
+    TRY(const auto experiment, store::find_experiment_row(txn, context.workspace, number));
     if (!experiment) {
       return not_found("no experiment with id " + quoted(model.experiment_id.str()) + " exists");
     }

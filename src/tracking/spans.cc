@@ -163,7 +163,7 @@ Result<void> Traces::log_spans(const Context& context, const ExperimentId& exper
   return sql::once(database_, context, [&](sql::Txn& txn) -> Result<void> {
     TRY(lock_traces(txn, ids));
     TRY(const std::int64_t number, store::experiment_number(experiment));
-    TRY(const auto found, store::find_experiment(txn, context.workspace, number));
+    TRY(const auto found, store::find_experiment_row(txn, context.workspace, number));
     if (!found) return not_found("no experiment with id " + quoted(experiment.str()) + " exists");
     for (const auto& arrived : traces) {
       TRY(const auto trace, trace_for(txn, context, experiment, arrived));

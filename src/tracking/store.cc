@@ -253,12 +253,18 @@ Result<void> set_artifact_location(sql::Txn& txn, std::int64_t number, std::stri
   return {};
 }
 
+Result<std::optional<Experiment>> find_experiment_row(sql::Reader& reader,
+                                                      std::string_view workspace,
+                                                      std::int64_t number) {
+  static const std::string kStatement =
+      "SELECT " + std::string(kExperimentColumns) +
+      " FROM experiments e WHERE e.experiment_id = $1 AND e.workspace = $2";
+  return reader.query_one(kStatement, {number, workspace}, experiment_of);
+}
+
 Result<std::optional<Experiment>> find_experiment(sql::Reader& reader, std::string_view workspace,
                                                   std::int64_t number) {
-  TRY(auto found, reader.query_one("SELECT " + std::string(kExperimentColumns) +
-                                       " FROM experiments e WHERE e.experiment_id = $1 AND "
-                                       "e.workspace = $2",
-                                   {number, workspace}, experiment_of));
+  TRY(auto found, find_experiment_row(reader, workspace, number));
   if (found) TRY(load_experiment_tags(reader, std::span(&*found, 1)));
   return found;
 }
@@ -348,13 +354,21 @@ Result<Page<Experiment>> search_experiments(sql::Reader& reader, std::string_vie
   return page;
 }
 
-Result<Number> insert_run(sql::Txn& txn, const RunInfo& run) {
+Result<void> insert_run(sql::Txn& txn, const RunInfo& run, std::span<const Tag> tags) {
   TRY(const std::int64_t experiment, experiment_number(run.experiment_id));
-  return inserted_key(txn, R"(
+  TRY(txn.write(R"(
       INSERT INTO runs (run_id, experiment_id, name, user_id, status, start_ms, lifecycle_stage, artifact_uri)
-      VALUES ($1, $2, $3, $4, $5, $6, 'active', $7) RETURNING run_number)",
-                      {run.run_id.str(), experiment, run.name, run.user_id, name_of(run.status),
-                       run.start_ms, run.artifact_uri});
+      VALUES ($1, $2, $3, $4, $5, $6, 'active', $7))",
+                {run.run_id.str(), experiment, run.name, run.user_id, name_of(run.status),
+                 run.start_ms, run.artifact_uri}));
+  // The number of the run is looked up there, so that nobody waits for it.
+  std::vector<sql::Params> rows;
+  for (const auto& tag : tags) rows.push_back({run.run_id.str(), tag.key, tag.value});
+  return txn.write_many(R"(
+      INSERT INTO run_tags (run_number, key, value, experiment_id)
+      SELECT r.run_number, CAST($2 AS TEXT), CAST($3 AS TEXT), r.experiment_id
+      FROM runs r WHERE r.run_id = $1)",
+                        rows);
 }
 
 Result<std::optional<RunRow>> find_run(sql::Reader& reader, std::string_view workspace,
@@ -454,8 +468,15 @@ class RunQuery {
                                   from(plan, walk, start, in_experiments, started) +
                                   std::string(stage_condition(view_, true)) + plan.where +
                                   " ORDER BY " + plan.order + " LIMIT " + limit;
-    return reader_.query(statement, parameters.params(),
-                         [&](const sql::Row& row) { return take(row, plan); });
+    const auto on_row = [&](const sql::Row& row) { return take(row, plan); };
+    if (follows_an_index(walk, start)) return reader_.walk(statement, parameters.params(), on_row);
+    return reader_.query(statement, parameters.params(), on_row);
+  }
+
+  // The order is that of a metric, or the default one.
+  bool follows_an_index(Walk walk, const SearchStart* start) const {
+    if (start != nullptr || experiments_.size() != 1) return false;
+    return walk == Walk::kNumbers || (walk == Walk::kNone && text_.order_by.empty());
   }
 
   // CROSS JOIN keeps SQLite from changing the order of the tables: the index comes first.

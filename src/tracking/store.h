@@ -36,6 +36,10 @@ Result<std::int64_t> experiment_number(const ExperimentId& id);
 Result<std::int64_t> insert_experiment(sql::Txn& txn, std::string_view workspace,
                                        const Experiment& experiment);
 Result<void> set_artifact_location(sql::Txn& txn, std::int64_t number, std::string_view location);
+// Without its tags.
+Result<std::optional<Experiment>> find_experiment_row(sql::Reader& reader,
+                                                      std::string_view workspace,
+                                                      std::int64_t number);
 Result<std::optional<Experiment>> find_experiment(sql::Reader& reader, std::string_view workspace,
                                                   std::int64_t number);
 Result<std::optional<Experiment>> find_experiment_by_name(sql::Reader& reader,
@@ -52,7 +56,7 @@ Result<Page<Experiment>> search_experiments(sql::Reader& reader, std::string_vie
                                             std::int64_t max_results);
 
 // --- Runs
-Result<Number> insert_run(sql::Txn& txn, const RunInfo& run);
+Result<void> insert_run(sql::Txn& txn, const RunInfo& run, std::span<const Tag> tags);
 Result<std::optional<RunRow>> find_run(sql::Reader& reader, std::string_view workspace,
                                        const RunId& id);
 Result<void> update_run(sql::Txn& txn, Number run, const RunInfo& changed);

@@ -35,14 +35,12 @@ Result<void> insert_params(sql::Txn& txn, const RunRow& run, std::span<const Par
 }
 
 Result<void> put_tags(sql::Txn& txn, const RunRow& run, std::span<const Tag> tags) {
-  if (tags.empty()) return {};
   std::vector<sql::Params> rows;
   for (const auto& tag : tags) rows.push_back({run.number, tag.key, tag.value, run.experiment});
-  TRY(txn.execute_many(R"(
+  return txn.write_many(R"(
       INSERT INTO run_tags (run_number, key, value, experiment_id) VALUES ($1, $2, $3, $4)
       ON CONFLICT (run_number, key) DO UPDATE SET value = excluded.value)",
-                       rows));
-  return {};
+                        rows);
 }
 
 Result<bool> remove_tag(sql::Txn& txn, Number run, std::string_view key) {

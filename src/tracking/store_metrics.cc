@@ -129,17 +129,14 @@ Result<void> update_series(sql::Txn& txn, const SeriesByKey& by_key) {
     }
   }
   if (!later.empty()) {
-    TRY(txn.execute_many(R"(
+    TRY(txn.write_many(R"(
         UPDATE metric_series SET step = $2, timestamp_ms = $3, value = $4, is_nan = $5,
           unfolded = unfolded + $6
         WHERE series = $1 AND (step, timestamp_ms, value) < ($2, $3, $4))",
-                         later));
+                       later));
   }
-  if (!others.empty()) {
-    TRY(txn.execute_many("UPDATE metric_series SET unfolded = unfolded + $2 WHERE series = $1",
-                         others));
-  }
-  return {};
+  return txn.write_many("UPDATE metric_series SET unfolded = unfolded + $2 WHERE series = $1",
+                        others);
 }
 
 // Into pieces for chunks: full ones where the series grows, else of one size, with room in each.
@@ -265,9 +262,8 @@ Result<void> fold(sql::Txn& txn, PointCodec& codec, Series& series) {
   std::erase_if(batch, [&](const Point& point) { return !(point < first) && !(last < point); });
   const std::int64_t fold_from_ms = next_fold_from(foldable, taken);
   if (series.unfolded == 0 && series.fold_from_ms == fold_from_ms) return {};
-  TRY(txn.execute("UPDATE metric_series SET unfolded = 0, fold_from_ms = $2 WHERE series = $1",
-                  {series.number, fold_from_ms}));
-  return {};
+  return txn.write("UPDATE metric_series SET unfolded = 0, fold_from_ms = $2 WHERE series = $1",
+                   {series.number, fold_from_ms});
 }
 
 }  // namespace

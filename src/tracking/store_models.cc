@@ -176,8 +176,7 @@ Result<void> put_model_metrics(sql::Txn& txn, std::string_view workspace, const 
 }
 
 Result<void> put_model_metric_rows(sql::Txn& txn, std::span<const sql::Params> rows) {
-  if (rows.empty()) return {};
-  TRY(txn.execute_many(R"(
+  return txn.write_many(R"(
       INSERT INTO logged_model_metrics AS m (model_number, key, run_id, dataset_name, dataset_digest,
         step, timestamp_ms, value, is_nan)
       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
@@ -185,8 +184,7 @@ Result<void> put_model_metric_rows(sql::Txn& txn, std::span<const sql::Params> r
         step = excluded.step, timestamp_ms = excluded.timestamp_ms, value = excluded.value,
         is_nan = excluded.is_nan
       WHERE (m.step, m.timestamp_ms, m.value) < (excluded.step, excluded.timestamp_ms, excluded.value))",
-                       rows));
-  return {};
+                        rows);
 }
 
 Result<Page<LoggedModel>> search_models(sql::Reader& reader, std::string_view workspace,

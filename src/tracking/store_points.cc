@@ -94,12 +94,10 @@ sql::Params row_of(SeriesNumber series, const Point& point) {
 }
 
 Result<void> insert_rows(sql::Txn& txn, std::span<const sql::Params> rows) {
-  if (rows.empty()) return {};
-  TRY(txn.execute_many(R"(
+  return txn.write_many(R"(
       INSERT INTO metric_points (series, timestamp_ms, step, value, is_nan)
       VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING)",
-                       rows));
-  return {};
+                        rows);
 }
 
 Result<std::vector<Point>> rows_from(sql::Reader& reader, SeriesNumber series,
@@ -131,12 +129,11 @@ Result<void> delete_rows(sql::Txn& txn, SeriesNumber series, const Point& first,
   sql::Params params = {series};
   add_key(params, first);
   add_key(params, last);
-  TRY(txn.execute(R"(
+  return txn.write(R"(
       DELETE FROM metric_points WHERE series = $1
         AND (timestamp_ms, step, value, is_nan) >= ($2, $3, $4, $5)
         AND (timestamp_ms, step, value, is_nan) <= ($6, $7, $8, $9))",
-                  params));
-  return {};
+                   params);
 }
 
 Result<std::optional<Chunk>> last_chunk(sql::Reader& reader, SeriesNumber series) {
@@ -196,24 +193,22 @@ Result<void> insert_chunk(sql::Txn& txn, PointCodec& codec, SeriesNumber series,
                           std::span<const Point> points) {
   ChunkColumns columns = columns_of(codec, series, points);
   columns.params.emplace_back(std::as_bytes(std::span(columns.data)));
-  TRY(txn.execute(R"(
+  return txn.write(R"(
       INSERT INTO metric_chunks (series, last_timestamp_ms, last_step, last_value, last_is_nan,
                                  points, step_min, step_max, is_step_sorted, data)
       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10))",
-                  columns.params));
-  return {};
+                   columns.params);
 }
 
 Result<void> replace_chunk(sql::Txn& txn, PointCodec& codec, std::int64_t number,
                            std::span<const Point> points) {
   ChunkColumns columns = columns_of(codec, number, points);
   columns.params.emplace_back(std::as_bytes(std::span(columns.data)));
-  TRY(txn.execute(R"(
+  return txn.write(R"(
       UPDATE metric_chunks SET last_timestamp_ms = $2, last_step = $3, last_value = $4,
         last_is_nan = $5, points = $6, step_min = $7, step_max = $8, is_step_sorted = $9, data = $10
       WHERE chunk = $1)",
-                  columns.params));
-  return {};
+                   columns.params);
 }
 
 namespace {

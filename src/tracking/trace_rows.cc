@@ -22,7 +22,7 @@ Result<store::TraceRow> required_trace(sql::Reader& reader, const Context& conte
 Result<Experiment> active_experiment(sql::Reader& reader, const Context& context,
                                      const ExperimentId& id) {
   TRY(const std::int64_t number, store::experiment_number(id));
-  TRY(auto experiment, store::find_experiment(reader, context.workspace, number));
+  TRY(auto experiment, store::find_experiment_row(reader, context.workspace, number));
   if (!experiment) return not_found("no experiment with id " + quoted(id.str()) + " exists");
   if (experiment->lifecycle_stage != LifecycleStage::kActive) {
     return failed_precondition("experiment " + id.str() +

@@ -326,7 +326,7 @@ Result<std::int64_t> remove_until(sql::Database& database, const Context& contex
     if (deletion.traces_max) limit = std::min(limit, *deletion.traces_max - removed);
     TRY(const std::int64_t gone,
         sql::once(database, context, [&](sql::Txn& txn) -> Result<std::int64_t> {
-          TRY(const auto found, store::find_experiment(txn, context.workspace, experiment));
+          TRY(const auto found, store::find_experiment_row(txn, context.workspace, experiment));
           if (!found) return 0;
           TRY(const auto traces, store::traces_until(txn, experiment, *deletion.until_ms, limit));
           TRY(store::delete_traces(txn, traces));

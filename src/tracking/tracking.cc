@@ -145,7 +145,7 @@ Result<Run> Tracking::create_run(const Context& context, const NewRun& wanted) {
   keep_last_of_each(tags);
   return sql::once(database_, context, [&](sql::Txn& txn) -> Result<Run> {
     TRY(const std::int64_t number, store::experiment_number(info.experiment_id));
-    TRY(const auto experiment, store::find_experiment(txn, context.workspace, number));
+    TRY(const auto experiment, store::find_experiment_row(txn, context.workspace, number));
     if (!experiment) {
       return not_found("no experiment with id " + quoted(info.experiment_id.str()) + " exists");
     }
@@ -153,14 +153,11 @@ Result<Run> Tracking::create_run(const Context& context, const NewRun& wanted) {
       return failed_precondition("experiment " + info.experiment_id.str() +
                                  " is deleted: restore it before adding runs");
     }
-    store::RunRow row;
-    row.info = info;
-    row.experiment = number;
-    row.info.artifact_uri = experiment->artifact_location + "/" + info.run_id.str() + "/artifacts";
-    TRY(row.number, store::insert_run(txn, row.info));
-    TRY(store::put_tags(txn, row, tags));
+    Run run{.info = info, .tags = tags};
+    run.info.artifact_uri = experiment->artifact_location + "/" + info.run_id.str() + "/artifacts";
+    TRY(store::insert_run(txn, run.info, tags));
     // Nothing else can be there: reading it back would take longer than writing it.
-    return Run{.info = row.info, .tags = tags};
+    return run;
   });
 }
 
