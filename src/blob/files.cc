@@ -21,6 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kPieceBytes = 1 << 18;
+constexpr std::int64_t kWriteBackBytes = 8 << 20;
 
 }  // namespace
 
@@ -65,8 +66,18 @@ Result<void> Temporary::append(std::string_view bytes) {
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) return file_error("write", path_, errno);
     bytes.remove_prefix(static_cast<std::size_t>(written));
+    size_ += written;
   }
+  start_write_back();
   return {};
+}
+
+// The disk begins while more bytes come, so that the fsync at the end waits for the last ones only.
+// What fails here fails there again.
+void Temporary::start_write_back() {
+  if (size_ - started_ < kWriteBackBytes) return;
+  ::sync_file_range(file_.get(), started_, size_ - started_, SYNC_FILE_RANGE_WRITE);
+  started_ = size_;
 }
 
 Result<void> Temporary::make_read_only() {

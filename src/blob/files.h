@@ -57,8 +57,12 @@ class Temporary {
  private:
   Temporary(std::filesystem::path path, Descriptor file)
       : path_(std::move(path)), file_(std::move(file)) {}
+  void start_write_back();
+
   std::filesystem::path path_;
   Descriptor file_;  // closed: moved from, or given its place
+  std::int64_t size_ = 0;
+  std::int64_t started_ = 0;  // so much is on its way to the disk
 };
 
 // What no writer holds locked and nobody wrote to since `before_ms`.

@@ -26,6 +26,8 @@ namespace {
 
 // How long a killed group may take to close its pipes before we look for processes that left it.
 constexpr std::int64_t kDrainMs = 100;
+// What a pipe holds by then is read all the same, by so many reads at most.
+constexpr int kLateReadsMax = 64;
 
 // Cuts a stream into lines.
 class Lines {
@@ -200,14 +202,16 @@ class ProcessJob final : public Job {
     for (int i = 0; i < kTriesMax && ::kill(-child_.pid, 0) == 0; ++i) ::poll(nullptr, 0, 1);
   }
 
-  // Reads until both pipes are closed by all who could write, at most kDrainMs.
+  // Reads until both pipes are closed by all who could write, or they are empty after kDrainMs.
   void drain() {
     const std::int64_t until = elapsed_ms() + kDrainMs;
+    int late_reads = 0;
     while (child_.log.is_open() || child_.lines.is_open()) {
       std::array<pollfd, 2> all{pollfd{child_.log.get(), POLLIN, 0},
                                 pollfd{child_.lines.get(), POLLIN, 0}};
-      const std::int64_t left = until - elapsed_ms();
-      if (left <= 0 || ::poll(all.data(), all.size(), static_cast<int>(left)) == 0) return;
+      const std::int64_t left = std::max<std::int64_t>(until - elapsed_ms(), 0);
+      if (left == 0 && ++late_reads > kLateReadsMax) return;
+      if (::poll(all.data(), all.size(), static_cast<int>(left)) == 0) return;
       if (all[0].revents != 0) forward(child_.log, log_);
       if (all[1].revents != 0) forward(child_.lines, lines_);
     }

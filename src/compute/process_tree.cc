@@ -23,6 +23,7 @@ namespace ciclo::compute {
 namespace {
 
 constexpr int kPassesMax = 50;
+constexpr int kExecMs = 5;
 constexpr int kDeathMs = 2'000;
 constexpr std::size_t kEnvironmentBytesMax = 4 << 20;
 
@@ -79,6 +80,9 @@ void kill_and_await(pid_t pid, std::span<const std::string> names) {
 
 Result<void> kill_jobs_by_name(std::span<const std::string> names) {
   if (names.empty()) return {};
+  // A process that is just becoming another program has no environment for a moment, so nothing is
+  // believed to be left only when nothing was found twice.
+  int empty_passes = 0;
   for (int pass = 0; pass < kPassesMax; ++pass) {
     bool found = false;
     for (const pid_t pid : all_processes()) {
@@ -86,7 +90,9 @@ Result<void> kill_jobs_by_name(std::span<const std::string> names) {
       found = true;
       kill_and_await(pid, names);
     }
-    if (!found) return {};
+    empty_passes = found ? 0 : empty_passes + 1;
+    if (empty_passes == 2) return {};
+    if (!found) ::poll(nullptr, 0, kExecMs);
   }
   return unavailable("processes of the job " + names.front() + " cannot be killed");
 }
