@@ -24,7 +24,7 @@ RawClient::RawClient(const std::string& address) {
   CHECK(::inet_pton(AF_INET, address.substr(0, colon).c_str(), &peer.sin_addr) == 1);
   socket_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   // A server that does not answer fails the test rather than hang it.
-  const timeval limit{20, 0};
+  const timeval limit{60, 0};
   ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
   ::setsockopt(socket_, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
   CHECK(::connect(socket_, reinterpret_cast<const sockaddr*>(&peer), sizeof peer) == 0);
