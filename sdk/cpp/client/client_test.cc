@@ -26,6 +26,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "http/server.h"
+#include "http/test_port.h"
 
 namespace ciclo::client {
 namespace {
@@ -473,18 +474,18 @@ TEST_F(ClientLibrary, a_flush_that_is_late_says_what_is_missing_and_may_succeed_
 }
 
 TEST_F(ClientLibrary, values_wait_for_a_server_that_is_not_there_yet) {
-  std::string address;
+  const http::HeldPort port;
   {
-    FakeServer first;
-    address = first.address();
+    FakeServer first(port.address());
     url_ = first.url();
     start();
   }
   for (int i = 0; i < 10; ++i) log(i, i);
+  while (counters().retries == 0) std::this_thread::yield();
   EXPECT_EQ(flush(20), CICLO_CLIENT_DEADLINE);
-  EXPECT_NE(last_error().find("the last problem: POST http://" + address), std::string::npos)
+  EXPECT_NE(last_error().find("the last problem: POST http://" + port.address()), std::string::npos)
       << last_error();
-  FakeServer second(address);
+  FakeServer second(port.address());
   EXPECT_EQ(flush(), CICLO_CLIENT_OK) << last_error();
   EXPECT_EQ(second.stored("r1", "metrics").size(), 10u);
 }
@@ -674,10 +675,8 @@ TEST_F(ClientLibrary, a_lost_answer_to_the_start_of_a_run_makes_no_second_run) {
 
 TEST_F(ClientLibrary, a_call_gives_up_after_its_time) {
   options_.call_timeout_ms = 50;
-  {
-    FakeServer gone;
-    url_ = gone.url();
-  }
+  const http::HeldPort gone;
+  url_ = "http://" + gone.address();
   open();
   char id[CICLO_CLIENT_ID_SIZE];
   EXPECT_EQ(ciclo_client_get_experiment(client_, "x", id), CICLO_CLIENT_UNAVAILABLE);
