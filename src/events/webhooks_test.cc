@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <set>
@@ -86,6 +88,15 @@ class WebhooksTest : public testing::TestWithParam<sql::Engine> {
 
   DeliveryState state_of(const Webhook& webhook) {
     return webhooks->get(context, webhook.webhook_id)->deliveries;
+  }
+
+  // Until threads have made `condition` true; two minutes at most.
+  void await(const std::function<bool()>& condition) {
+    const auto give_up = std::chrono::steady_clock::now() + std::chrono::minutes(2);
+    std::uint64_t seen = 0;
+    while (!condition() && std::chrono::steady_clock::now() < give_up) {
+      events.wait(seen, std::chrono::milliseconds(5));
+    }
   }
 
   using Texts = std::vector<std::string>;
@@ -441,10 +452,7 @@ TEST_P(WebhooksTest, threads_deliver_and_end) {
   const auto webhook = add("a", versions_);
   append_version(1);
   ASSERT_TRUE(webhooks->start_threads().ok());
-  for (int i = 0; i < 2'000 && state_of(webhook).delivered == 0; ++i) {
-    std::uint64_t seen = 0;
-    events.wait(seen, std::chrono::milliseconds(5));
-  }
+  await([&] { return state_of(webhook).delivered > 0; });
   webhooks->stop_threads();
   EXPECT_EQ(posted(), (Texts{"a:1"}));
 }
@@ -487,10 +495,7 @@ TEST_P(WebhooksTest, the_threads_of_two_servers_share_the_work_each_event_once_a
     expected += std::to_string(version) + " ";
   }
   const auto is_done = [&](const Webhook& hook) { return state_of(hook).delivered == kVersions; };
-  std::uint64_t seen = 0;
-  for (int i = 0; i < 4'000 && !std::all_of(all.begin(), all.end(), is_done); ++i) {
-    events.wait(seen, std::chrono::milliseconds(10));
-  }
+  await([&] { return std::all_of(all.begin(), all.end(), is_done); });
   one.stop_threads();
   two.stop_threads();
   const auto told = counting.versions();

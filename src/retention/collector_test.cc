@@ -334,7 +334,8 @@ TEST_P(CollectorTest, uploads_never_lose_bytes_to_a_collector) {
   const auto path_of = [&](int i) {
     return *ArtifactPath::parse("0/" + run.str() + "/artifacts/f" + std::to_string(i));
   };
-  for (int round = 0; round < 12; ++round) {
+  // At least 12 rounds, and on until the collector has had its turn on the processor.
+  for (int round = 0; round < 12 || (collected == 0 && round < 10'000); ++round) {
     for (int i = 0; i < 6; ++i) put(path_of(i).str(), "content " + std::to_string(i));
     is_waiting = true;
     const std::lock_guard lock(between);

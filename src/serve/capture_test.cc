@@ -227,7 +227,7 @@ TEST_F(CaptureTest, a_request_that_must_sync_holds_up_no_other) {
   while (Disk::syncs == before) std::this_thread::yield();
   auto other =
       std::async(std::launch::async, [&] { return capture.append_rows(rows_of({"b"}, kJune)); });
-  EXPECT_EQ(other.wait_for(std::chrono::seconds(20)), std::future_status::ready);
+  EXPECT_EQ(other.wait_for(std::chrono::seconds(60)), std::future_status::ready);
   EXPECT_TRUE(captured_ids().contains("b"));
   hold.unlock();
   EXPECT_TRUE(other.get());
