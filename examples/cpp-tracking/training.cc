@@ -43,7 +43,7 @@ void train(const std::string& uri, int steps, int threads) {
       workers.emplace_back([&run, worker, from, to] { work(run, worker, from, to); });
     }
     for (std::thread& worker : workers) worker.join();
-    client.flush(std::chrono::minutes(2));
+    client.flush(std::chrono::minutes(10));
     std::printf("flushed %d\n", to);
     std::fflush(stdout);
   }

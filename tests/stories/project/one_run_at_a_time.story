@@ -59,7 +59,7 @@ numbers: succeeded, {{any}}
 ...
 
 GET /api/v1/pipeline-runs/{{long}}
---- 200
+--- 200 within 120 s
 {"state": "cancelled"}
 
 $ ciclo run --set train.parameters.rounds=100000 --set train.parameters.max_depth=12 --set train.parameters.learning_rate=0.001 --set train.parameters.num_parallel_tree=20 --set 'pipeline={timeout: 1s, retries: 1}' --server {{server}} --json
