@@ -83,21 +83,21 @@ end
 
 
 def body_of_batch(run):
-    """1,000 points of 10 keys, as a Lua expression; only the steps change."""
+    """1,000 points of 10 keys, as a Lua expression: new steps, logged now, as clients do."""
     parts = "".join(
-        f'{{"key":"k{row % 10}","value":{row * 0.5},"timestamp":{1_700_000_000_000 + row},'
-        f'"step":STEP}},'
+        f'{{"key":"k{row % 10}","value":{row * 0.5},"timestamp":NOW,"step":STEP}},'
         for row in range(1000)
     )[:-1]
     text = f'{{"run_id":"{run}","metrics":[{parts}]}}'
-    return f"(string.gsub([=[{text}]=], 'STEP', function() step = step + 1; return step end))"
+    steps = f"string.gsub([=[{text}]=], 'STEP', function() step = step + 1; return step end)"
+    return f"(string.gsub(({steps}), 'NOW', os.time() .. '000'))"
 
 
 def write_load(server, folder):
     run = json.loads(server.call("POST", API + "runs/create", {"experiment_id": "0"}))
     run = run["run"]["info"]["run_id"]
-    head = f'{{"run_id":"{run}","key":"m","value":0.5,"timestamp":1700000000000,"step":'
-    one = f"'{head}' .. step .. '}}'"
+    head = f'{{"run_id":"{run}","key":"m","value":0.5,"timestamp":'
+    one = f"'{head}' .. os.time() .. '000,\"step\":' .. step .. '}}'"
     return {
         "create_run_8": wrk(
             server,
