@@ -239,11 +239,16 @@ Result<void> Tracking::log_batch(const Context& context, const RunId& id, const 
 Result<void> Tracking::log_metrics(const Context& context, const RunId& id,
                                    std::span<const Metric> metrics) {
   TRY(check_metrics(metrics));
-  return sql::once(database_, context, [&](sql::Txn& txn) -> Result<void> {
-    TRY(const auto run, required_active(txn, context, id));
-    TRY(store::append_metrics(txn, run, metrics));
-    return store::put_model_metrics(txn, context.workspace, id, metrics);
-  });
+  const auto write = [&](std::span<const Metric> some) {
+    return sql::once(database_, context, [&](sql::Txn& txn) -> Result<void> {
+      TRY(const auto run, required_active(txn, context, id));
+      TRY(store::append_metrics(txn, run, some));
+      return store::put_model_metrics(txn, context.workspace, id, some);
+    });
+  };
+  // What a key stands for is this call alone.
+  if (context.keyed) return write(metrics);
+  return metric_calls_.log(context.workspace + "/" + id.str(), metrics, write);
 }
 
 Result<void> Tracking::log_params(const Context& context, const RunId& id,

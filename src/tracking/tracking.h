@@ -15,6 +15,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "sql/database.h"
+#include "tracking/metric_calls.h"
 #include "tracking/types.h"
 
 // Experiments and runs: what was tried, with which parameters, and what came out. The rules are
@@ -116,7 +117,8 @@ class Tracking {
   // invalid_argument; an exact duplicate of a metric point is dropped. At most 1,000 metrics, 100
   // params, 100 tags and 1,000 in all.
   Result<void> log_batch(const Context& context, const RunId& id, const Batch& batch);
-  // One of them; without the limits on numbers.
+  // One of them; without the limits on numbers. Calls that log metrics to one run at once share a
+  // transaction (metric_calls.h).
   Result<void> log_metrics(const Context& context, const RunId& id,
                            std::span<const Metric> metrics);
   Result<void> log_params(const Context& context, const RunId& id, std::span<const Param> params);
@@ -154,6 +156,7 @@ class Tracking {
   Clock& clock_;
   IdSource& ids_;
   Random& random_;
+  MetricCalls metric_calls_;
 };
 
 // The module's migrations.
