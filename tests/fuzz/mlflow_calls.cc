@@ -107,7 +107,7 @@ Platform& platform() {
 }
 
 // Whatever is sent, the server is never at fault, and says in its JSON what is wrong.
-void check(std::string_view target, const http::Response& answer) {
+void check(std::string_view target, std::string_view sent, const http::Response& answer) {
   CHECK(answer.status >= 200);
   CHECK(answer.status < 500 || answer.status == 501);
   const bool is_error = answer.status >= 400;
@@ -118,7 +118,9 @@ void check(std::string_view target, const http::Response& answer) {
   if (!is_error || !target.starts_with("/api/2.0/mlflow")) return;
   CHECK(!body->string_or("error_code", "").empty());
   CHECK(!body->string_or("message", "").empty());
-  CHECK(answer.body.find("SELECT ") == std::string::npos);
+  // No message shows a statement of ours; it may quote what was sent.
+  const bool is_quoted = sent.find("SELECT") != std::string_view::npos;
+  CHECK(is_quoted || answer.body.find("SELECT ") == std::string::npos);
 }
 
 }  // namespace
@@ -171,10 +173,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   const auto answer = platform().call(method, target, body);
-  check(target, answer);
+  check(target, text, answer);
   if (answer.status == 404 && !body.empty()) {
     const std::string other = other_target(size);
-    check(other, platform().call("POST", other, body));
+    check(other, text, platform().call("POST", other, body));
   }
   CHECK(!platform().wrote_elsewhere());
   return 0;
