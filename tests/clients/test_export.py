@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 
+import mlflow
 import pytest
 from conftest import Server, wait_until_healthy
 from held_port import HeldPort
@@ -143,48 +144,63 @@ def test_mlflows_own_server_answers_as_ours_did(program, filled, place):
 
 
 def make_postgres_tables(url):
-    """MLflow's tables from its own models, without references between them: no driver is installed
-    that its upgrade could use."""
-    from mlflow.store.db.base_sql_model import Base
-    from mlflow.store.model_registry.dbmodels import models as registry_models  # noqa: F401
-    from mlflow.store.tracking.dbmodels import models as tracking_models  # noqa: F401
-    from sqlalchemy.dialects import postgresql
-    from sqlalchemy.schema import CreateTable
-
-    statements = [
-        str(CreateTable(table, []).compile(dialect=postgresql.dialect()))
-        for table in Base.metadata.sorted_tables
-    ]
-    statements += [
-        "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)",
-        "INSERT INTO alembic_version VALUES ('dc11669786a5')",
-        "INSERT INTO experiments (experiment_id, name, lifecycle_stage, workspace)"
-        " VALUES (0, 'Default', 'active', 'default')",
-    ]
+    """As MLflow itself makes them, with the references between them."""
     made = subprocess.run(
-        ["psql", url, "-v", "ON_ERROR_STOP=1", "-q"],
-        input=";\n".join(statements), capture_output=True, text=True,
+        [sys.executable, "-m", "mlflow", "db", "upgrade",
+         url.replace("postgresql://", "postgresql+psycopg2://")],
+        capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     assert made.returncode == 0, made.stderr
 
 
+def asked(url, statement):
+    done = subprocess.run(["psql", url, "-Atc", statement], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
 def test_mlflows_tables_on_postgres_take_everything(program, filled, place):
-    """With their types, lengths and keys, which SQLite does not enforce."""
+    """With their types, lengths, keys and references, which SQLite does not enforce."""
     folder, seen = filled
     url = postgres_database()
     make_postgres_tables(url)
+    assert int(asked(url, "SELECT COUNT(*) FROM pg_constraint WHERE contype = 'f'")) > 20
     report = export(program, folder, place, url)
     assert report["differences"] == []
     assert report["verified"] == report["written"]
     assert report["written"]["runs"] == len(seen["runs"])
-    next_one = subprocess.run(
-        ["psql", url, "-Atc", "SELECT nextval(pg_get_serial_sequence('experiments', "
-                              "'experiment_id')) > MAX(experiment_id) FROM experiments"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert next_one.stdout.strip() == "t"
+    assert asked(url, "SELECT nextval(pg_get_serial_sequence('experiments', 'experiment_id'))"
+                      " > MAX(experiment_id) FROM experiments") == "t"  # fmt: skip
     (place / "artifacts").rename(place / "before")
     assert "the database is not empty" in export(program, folder, place, url, status=1)
+
+
+def test_what_names_a_removed_run_goes_to_postgres(program, place):
+    """A logged model keeps the metrics of a run that was removed for good; they are left out."""
+    url = postgres_database()
+    make_postgres_tables(url)
+    with memory_folder() as name:
+        folder = pathlib.Path(name)
+        server = Server(program, folder)
+        try:
+            client = mlflow.MlflowClient(server.url, server.url)
+            run = client.create_run("0").info.run_id
+            model = client.create_logged_model("0", name="kept", source_run_id=run)
+            client.log_metric(run, "accuracy", 0.5, model_id=model.model_id)
+            client.delete_run(run)
+        finally:
+            assert server.stop() == 0
+        collected = subprocess.run(
+            [program, "gc", "--run", run, "--root", str(folder / "root"), "--json"],
+            capture_output=True, text=True,
+        )  # fmt: skip
+        assert json.loads(collected.stdout)["runs"] == 1, collected.stderr
+        report = export(program, folder, place, url)
+    assert report["differences"] == []
+    assert report["written"]["logged_models"] == report["verified"]["logged_models"] == 1
+    # Which MLflow cannot keep: each of its metrics refers to a run.
+    assert report["metrics_without_run"] == 1
+    assert asked(url, "SELECT COUNT(*) FROM logged_model_metrics") == "0"
 
 
 def test_a_killed_export_leaves_an_empty_database_and_says_what_to_do(program, filled, place):
